@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CenterGroup as a plug-in of MMPose 1.x.
+
+One line in a config, ``custom_imports = dict(imports=['centergroup_mm'])``, checks
+the host's versions, lets mmengine read its own checkpoints safely and registers
+every module of this package in MMPose's registries.
+"""
+
+from .host import check_host
+from .version import __version__
+
+check_host()
+
+# Registration: importing a sub-package puts its modules into the registries.
+from . import engine
+
+__all__ = ['__version__', 'check_host', 'engine']

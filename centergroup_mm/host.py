@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that the packages this plug-in is a guest of are there and usable.
+
+Everything is looked up by import name and feature, never by distribution name:
+maintained forks provide the same modules under other names. There are no upper
+bounds, because the hosts set their own and a second opinion only gets in the way.
+"""
+
+import importlib
+from types import ModuleType
+
+from packaging.version import InvalidVersion, Version
+
+# The oldest versions whose interfaces this package uses, by import name.
+MINIMUM_VERSIONS = {
+    'mmengine': '0.9.0',
+    'mmcv': '2.0.1',
+    'mmdet': '3.0.0',
+    'mmpose': '1.3.0',
+}
+
+SETUP_ADVICE = (
+    '`make env` in a checkout of centergroup_mm prepares an environment that works; '
+    'requirements/ lists its versions.'
+)
+
+INSTALL_ADVICE = {
+    'mmengine': 'pip install mmengine',
+    'mmcv': 'MMCV_WITH_OPS=1 pip install --no-build-isolation "mmcv==2.1.0"',
+    'mmdet': 'pip install mmdet',
+    # chumpy, which mmpose requires and never imports, does not build under pip.
+    'mmpose': 'pip install --no-deps mmpose',
+}
+
+
+def check_version(name: str, found: str, minimum: str) -> None:
+    """Refuse a version older than the oldest supported one.
+
+    Args:
+        name: Import name of the package, used in the message.
+        found: Its version, local parts (``+cu121``) allowed.
+        minimum: Oldest supported version.
+
+    Raises:
+        ImportError: If ``found`` is older than ``minimum`` or is no version.
+    """
+    try:
+        fits = Version(found) >= Version(minimum)
+    except InvalidVersion:
+        fits = False
+    if not fits:
+        raise ImportError(
+            f'centergroup_mm needs {name}>={minimum}, but {name} {found} is '
+            f'installed. Upgrade it, for example with `{INSTALL_ADVICE[name]}`. '
+            f'{SETUP_ADVICE}'
+        )
+
+
+def import_host(name: str) -> ModuleType:
+    """Import one host package.
+
+    Raises:
+        ImportError: If it is missing, or fails while it is being imported (mmpose
+            and mmdet assert the versions of mmcv and mmengine that they accept).
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ImportError(
+            f'centergroup_mm is a plug-in of MMPose and needs {name}, which is not '
+            f'installed. Install it, for example with `{INSTALL_ADVICE[name]}`. '
+            f'{SETUP_ADVICE}'
+        ) from error
+    except AssertionError as error:
+        raise ImportError(
+            f'{name} refuses the versions of the packages beside it: {error} '
+            f'{SETUP_ADVICE}'
+        ) from error
+
+
+def check_compiled_parts() -> None:
+    """Import the compiled modules whose binary may not fit what it runs on.
+
+    Raises:
+        ImportError: If mmcv has no operators (mmcv-lite) or was compiled for
+            another torch, or if xtcocotools was compiled for another numpy.
+    """
+    try:
+        importlib.import_module('mmcv.ops')
+    except ImportError as error:
+        raise ImportError(
+            f'mmcv is installed, but `import mmcv.ops` fails: {error}. MMPose needs '
+            'its compiled operators, built for the torch that is installed now; pip '
+            'reuses a cached build for another torch without a word. Rebuild it: '
+            '`MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps '
+            '--no-cache-dir --no-binary mmcv --no-build-isolation "mmcv==2.1.0"`. '
+            f'{SETUP_ADVICE}'
+        ) from error
+    try:
+        importlib.import_module('xtcocotools.mask')
+    except (ImportError, ValueError) as error:
+        raise ImportError(
+            f'`import xtcocotools.mask` fails: {error}. Its published wheel is built '
+            'for numpy 1: install `"numpy<2"` beside it, or build it for your numpy '
+            'with `pip install --force-reinstall --no-deps --no-cache-dir '
+            '--no-binary xtcocotools --no-build-isolation xtcocotools`. '
+            f'{SETUP_ADVICE}'
+        ) from error
+
+
+def check_host() -> None:
+    """Check every host package that CenterGroup needs.
+
+    Raises:
+        ImportError: Naming the package, what was found, what is needed and what
+            to do.
+    """
+    for name in ('mmengine', 'mmcv'):
+        check_version(name, import_host(name).__version__, MINIMUM_VERSIONS[name])
+    # mmdet and mmpose import mmcv.ops: check it first, for a message that helps.
+    check_compiled_parts()
+    for name in ('mmdet', 'mmpose'):
+        check_version(name, import_host(name).__version__, MINIMUM_VERSIONS[name])
