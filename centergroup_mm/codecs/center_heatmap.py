@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Heatmaps of keypoints and person centers at several resolutions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
+
+from .gaussian import draw_gaussians
+
+
+@KEYPOINT_CODECS.register_module()
+class CenterHeatmap(BaseKeypointCodec):
+    """Gaussian targets for K keypoint types and the person center.
+
+    A person's center is the mean of its visible keypoints, taken at each resolution
+    from that resolution's coordinates. Visible means labelled (occluded included) and
+    inside the crop, ``0 <= x < w`` and ``0 <= y < h``; a person without a visible
+    keypoint has no center and is no target.
+
+    Letters: N persons, T targets among them, K keypoint types, C = K + 1 with the
+    center last (C = K with ``with_center=False``), [w, h] input size in pixels.
+
+    Args:
+        input_size (tuple[int, int]): Input size [w, h] in pixels.
+        sigma (float): Standard deviation of the Gaussians in heatmap pixels, the same
+            at every resolution. Defaults to 2.
+        downscales (Sequence[int]): Input pixels per heatmap pixel of each level, the
+            level of the associative-embedding tags first. Defaults to (4, 2).
+        with_center (bool): Whether the center is one more type. Defaults to True.
+        num_candidates (int): Decoding: candidates per keypoint type. Defaults to 30.
+        num_centers (int): Decoding: center candidates. Defaults to 30.
+        keypoint_kernel (int): Decoding: side of the keypoints' non-maximum
+            suppression window in input pixels. Defaults to 5.
+        center_kernel (int): Decoding: the same for centers. Defaults to 17.
+        score_floor (float): Decoding: a candidate scoring at least this is valid.
+            Defaults to 0.01.
+        min_candidates (int): Decoding: so many best candidates of each type are valid
+            whatever they score. Defaults to 5.
+
+    Raises:
+        ValueError: If ``input_size`` is not a multiple of every downscale.
+    """
+
+    auxiliary_encode_keys = {'flip', 'box_areas'}
+
+    field_mapping_table = {'heatmaps': 'heatmaps', 'heatmap_mask': 'heatmap_mask'}
+    label_mapping_table = {
+        'keypoint_labels': 'keypoints',
+        'visible_labels': 'keypoints_visible',
+        'center_labels': 'centers',
+        'box_area_labels': 'box_areas',
+        'tag_indices': 'tag_indices',
+    }
+
+    def __init__(
+        self,
+        input_size: tuple[int, int],
+        sigma: float = 2.0,
+        downscales: Sequence[int] = (4, 2),
+        with_center: bool = True,
+        num_candidates: int = 30,
+        num_centers: int = 30,
+        keypoint_kernel: int = 5,
+        center_kernel: int = 17,
+        score_floor: float = 0.01,
+        min_candidates: int = 5,
+    ) -> None:
+        super().__init__()
+        for downscale in downscales:
+            if any(side % downscale for side in input_size):
+                raise ValueError(
+                    f'CenterHeatmap: input_size {tuple(input_size)} is not a multiple '
+                    f'of downscale {downscale}; choose one that every entry of '
+                    f'downscales={tuple(downscales)} divides.'
+                )
+        self.input_size = tuple(input_size)
+        self.sigma = sigma
+        self.downscales = tuple(downscales)
+        self.with_center = with_center
+        self.num_candidates = num_candidates
+        self.num_centers = num_centers
+        self.keypoint_kernel = keypoint_kernel
+        self.center_kernel = center_kernel
+        self.score_floor = score_floor
+        self.min_candidates = min_candidates
+
+    def encode(
+        self,
+        keypoints: np.ndarray,
+        keypoints_visible: np.ndarray | None = None,
+        flip: bool | None = None,
+        box_areas: np.ndarray | None = None,
+    ) -> dict:
+        """Targets of one image.
+
+        Args:
+            keypoints (np.ndarray): (N, K, 2) x, y in input pixels, after augmentation.
+                Only persons that may be targets: no crowds, no unannotated ones.
+            keypoints_visible (np.ndarray, optional): (N, K), > 0 where labelled.
+                All, if not given.
+            flip (bool, optional): Whether the image was mirrored horizontally. A
+                mirrored coordinate is side - 1 - x at each resolution, which is not
+                the scaled mirrored coordinate of the full resolution.
+            box_areas (np.ndarray, optional): (N,) box areas in square input pixels.
+
+        Returns:
+            dict:
+            - heatmaps (list[np.ndarray]): per level float32 (C, h', w')
+            - keypoint_labels (np.ndarray): float32 (T, K, 2), input pixels
+            - visible_labels (np.ndarray): float32 (T, K), 1 visible, 0 not
+            - center_labels (np.ndarray): float32 (T, 2), input pixels
+            - box_area_labels (np.ndarray): float32 (T,), if ``box_areas`` are given
+            - tag_indices (np.ndarray): int64 (T, C, 2), [y * w' + x, visible] of the
+              peak pixel at the first level, 0 where not visible
+        """
+        keypoints = np.asarray(keypoints, dtype=np.float32)
+        if keypoints_visible is None:
+            keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
+        labelled = np.asarray(keypoints_visible) > 0
+
+        visible = self._inside(keypoints, labelled, downscale=1)
+        targets = visible.any(axis=1)
+        keypoints, labelled, visible = (
+            array[targets] for array in (keypoints, labelled, visible)
+        )
+        encoded = {
+            'keypoint_labels': keypoints,
+            'visible_labels': visible.astype(np.float32),
+            'center_labels': _visible_means(keypoints, visible),
+        }
+        if box_areas is not None:
+            encoded['box_area_labels'] = np.asarray(box_areas, np.float32)[targets]
+
+        heatmaps = []
+        for level, downscale in enumerate(self.downscales):
+            shift = downscale - 1 if flip else 0
+            scaled = (keypoints - [shift, 0]) / downscale
+            peaks, shown = self._peaks(scaled, labelled, downscale)
+            width, height = (side // downscale for side in self.input_size)
+            heatmaps.append(draw_gaussians(peaks, shown, (width, height), self.sigma))
+            if level == 0:
+                index = peaks[..., 1] * width + peaks[..., 0]
+                encoded['tag_indices'] = np.stack((index, shown), -1).astype(np.int64)
+        encoded['heatmaps'] = heatmaps
+        return encoded
+
+    def decode(self, encoded):
+        """Not written yet.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError
+
+    def _inside(
+        self, keypoints: np.ndarray, labelled: np.ndarray, downscale: int
+    ) -> np.ndarray:
+        """Labelled keypoints inside the crop at one resolution, bool (N, K)."""
+        size = np.array(self.input_size) // downscale
+        return labelled & (keypoints >= 0).all(-1) & (keypoints < size).all(-1)
+
+    def _peaks(
+        self, keypoints: np.ndarray, labelled: np.ndarray, downscale: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Peak pixels int (T, C, 2), which exist, bool (T, C); the others are 0."""
+        shown = self._inside(keypoints, labelled, downscale)
+        if self.with_center:
+            centers = _visible_means(keypoints, shown)
+            keypoints = np.concatenate((keypoints, centers[:, None]), axis=1)
+            shown = np.concatenate((shown, shown.any(axis=1, keepdims=True)), axis=1)
+        return np.where(shown[..., None], keypoints, 0).astype(np.int64), shown
+
+
+def _visible_means(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Mean (T, 2) of each person's visible keypoints, 0 where there is none."""
+    weights = visible[..., None]
+    total = (keypoints * weights).sum(axis=1)
+    return (total / np.maximum(weights.sum(axis=1), 1)).astype(np.float32)

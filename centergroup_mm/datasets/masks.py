@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Binary masks: COCO segmentations and their way through an affine warp."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from xtcocotools import mask as coco_mask
+
+# COCO's text form of run lengths: six-bit characters from '0' on, of which five bits
+# are payload and one says that more follow.
+_FIRST_CHARACTER = 48
+_PAYLOAD, _MORE, _SIGN = 0x1F, 0x20, 0x10
+
+
+def decode_rle(rle: dict) -> np.ndarray:
+    """Decode a COCO run-length mask, compressed or not.
+
+    Args:
+        rle (dict): ``size`` [h, w] and ``counts``, a list of run lengths (column by
+            column, zeros first) or their text form.
+
+    Returns:
+        np.ndarray: bool (h, w).
+
+    Raises:
+        ValueError: If the runs do not fill the size.
+    """
+    height, width = rle['size']
+    counts = rle['counts']
+    if isinstance(counts, str | bytes):
+        counts = _read_counts(counts.encode() if isinstance(counts, str) else counts)
+    if any(count < 0 for count in counts) or sum(counts) != height * width:
+        raise ValueError(
+            f'run lengths that sum to {sum(counts)} for a mask of {height} x {width} = '
+            f'{height * width} pixels'
+        )
+    values = np.arange(len(counts)) % 2 == 1
+    return np.repeat(values, counts).reshape(width, height).T
+
+
+def _read_counts(text: bytes) -> list[int]:
+    """Run lengths from COCO's text form."""
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = character - _FIRST_CHARACTER
+        value |= (bits & _PAYLOAD) << shift
+        shift += 5
+        if bits & _MORE:
+            continue
+        if bits & _SIGN:
+            value -= 1 << shift
+        # From the fourth on, a run is stored as its difference to the last but one.
+        counts.append(value + counts[-2] if len(counts) > 2 else value)
+        value = shift = 0
+    return counts
+
+
+def region_mask(
+    segmentation: list | dict | None, bbox: Sequence[float], size: tuple[int, int]
+) -> np.ndarray:
+    """Pixels of one annotated region.
+
+    Args:
+        segmentation (list | dict | None): COCO polygons or run lengths. Without a
+            usable one the region is its box.
+        bbox (Sequence[float]): Box x1, y1, x2, y2 in image pixels.
+        size (tuple[int, int]): Image size [w, h].
+
+    Returns:
+        np.ndarray: bool (h, w), True inside.
+
+    Raises:
+        ValueError: If a run-length mask does not have the image's size.
+    """
+    width, height = size
+    if isinstance(segmentation, dict):
+        mask = decode_rle(segmentation)
+        if mask.shape != (height, width):
+            raise ValueError(
+                f'a run-length mask of {mask.shape[0]} x {mask.shape[1]} pixels for an '
+                f'image of {height} x {width} (height x width)'
+            )
+        return mask
+    # Fewer than three points bound no area (and COCO's tool reads four numbers as a
+    # box).
+    polygons = [points for points in segmentation or [] if len(points) >= 6]
+    if polygons:
+        parts = coco_mask.frPyObjects(polygons, height, width)
+        return np.any([decode_rle(part) for part in parts], axis=0)
+    mask = np.zeros((height, width), dtype=bool)
+    x1, y1 = np.maximum(np.floor(bbox[:2]), 0).astype(int)
+    x2, y2 = np.maximum(np.ceil(bbox[2:]), 0).astype(int)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
+def warp_mask(
+    mask: np.ndarray, warp_mat: np.ndarray, input_size: tuple[int, int], downscale: int
+) -> np.ndarray:
+    """Warp an image mask straight to a fraction of the input size.
+
+    Args:
+        mask (np.ndarray): (H, W) in the original image, 1 where kept.
+        warp_mat (np.ndarray): (2, 3) from image to full-resolution input pixels.
+        input_size (tuple[int, int]): Input size [w, h].
+        downscale (int): Input pixels per mask pixel.
+
+    Returns:
+        np.ndarray: bool (1, h / downscale, w / downscale): the bilinear warp with a
+        zero border exceeds one half.
+    """
+    size = tuple(int(side) // downscale for side in input_size)
+    warped = cv2.warpAffine(
+        mask.astype(np.float32), warp_mat / downscale, size, flags=cv2.INTER_LINEAR
+    )
+    return (warped > 0.5)[None]
+
+
+def warp_masks(
+    mask: np.ndarray,
+    warp_mat: np.ndarray,
+    input_size: tuple[int, int],
+    downscales: Sequence[int],
+    flip: bool = False,
+) -> list[np.ndarray]:
+    """:func:`warp_mask` at several resolutions, mirrored afterwards with ``flip``."""
+    step = -1 if flip else 1
+    return [
+        np.ascontiguousarray(warp_mask(mask, warp_mat, input_size, d)[..., ::step])
+        for d in downscales
+    ]

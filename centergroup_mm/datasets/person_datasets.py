@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MMPose's bottom-up datasets, with checked annotations and ignore regions."""
+
+import os.path as osp
+from copy import deepcopy
+
+import numpy as np
+from mmengine.logging import MMLogger
+from mmpose.datasets import CocoDataset, CrowdPoseDataset
+from mmpose.registry import DATASETS
+
+from .annotations import (
+    AnnotationChecker,
+    group_by_image,
+    person_categories,
+    read_annotation_file,
+)
+
+
+class PersonAnnotationMixin:
+    """Loading of COCO-style annotations for bottom-up training.
+
+    Placed before a dataset of MMPose, it replaces the way annotations are read:
+
+    - They are checked first; a fault names the file, the annotation, the value found
+      and what was expected.
+    - *Persons* are annotated instances: no crowd, a box with an area, at least one
+      labelled keypoint (v > 0). Only they reach the pipeline as keypoints.
+    - Everything else (crowds, persons without a labelled keypoint or with an empty
+      box) is an *ignore region*: neither target nor background.
+    - Boxes stay as annotated. They are clipped once the image is loaded, because the
+      sizes written in some annotation files are wrong.
+    - Images without any annotation are left out in training and kept in testing.
+
+    A sample of N persons and K keypoint types has the keys ``img_id``, ``img_path``,
+    ``id`` (annotation ids), ``category_id`` (int), ``raw_ann_info``, ``crowd_index``
+    (if the file has it), and
+
+    - ``keypoints`` (N, K, 2) float32 in image pixels, ``keypoints_visible`` (N, K)
+      float32, 1 where labelled
+    - ``bbox`` (N, 4) float32 x1, y1, x2, y2 in image pixels, unclipped
+    - ``ignore_regions``: list of dicts with ``id``, ``segmentation`` as annotated and
+      ``bbox`` x1, y1, x2, y2
+
+    Args:
+        data_mode (str): Must be 'bottomup', the default.
+        **kwargs: Arguments of the dataset that it is mixed into.
+
+    Raises:
+        FileNotFoundError: If the annotation file does not exist.
+        ValueError: If it is broken, or has nothing to train or test on.
+    """
+
+    def __init__(self, data_mode: str = 'bottomup', **kwargs) -> None:
+        if data_mode != 'bottomup' or kwargs.get('bbox_file'):
+            raise ValueError(
+                f'{type(self).__name__} serves whole images: expected '
+                f"data_mode='bottomup' and no bbox_file, got data_mode={data_mode!r}, "
+                f'bbox_file={kwargs.get("bbox_file")!r}.'
+            )
+        super().__init__(data_mode=data_mode, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Read, check and split the annotations.
+
+        Returns:
+            list[dict]: One sample per image.
+        """
+        content = read_annotation_file(self.ann_file)
+        images, annotations = self._persons_of_images(content)
+        checker = AnnotationChecker(
+            self.ann_file, self.metainfo['num_keypoints'], need_keypoints=self.test_mode
+        )
+        checker.check(images, annotations)
+        self._metainfo['CLASSES'] = content.get('categories', [])
+
+        category = self._category(content)
+        groups = group_by_image(annotations)
+        samples = [
+            self._sample(image, groups.get(image['id'], []), category)
+            for image in images
+            if image['id'] % self.sample_interval == 0
+            and (self.test_mode or image['id'] in groups)
+        ]
+        if not samples:
+            raise ValueError(
+                f'{self.ann_file}: nothing to {"test" if self.test_mode else "train"} '
+                f'on: {len(images)} images and {len(annotations)} person annotations, '
+                f'none selected with sample_interval={self.sample_interval}. Training '
+                'needs at least one image with an annotated person.'
+            )
+        return samples
+
+    def _persons_of_images(self, content: dict) -> tuple[list[dict], list[dict]]:
+        """Images, and the annotations of persons in one of them."""
+        annotations = content.get('annotations')
+        if annotations is None and not self.test_mode:
+            raise ValueError(
+                f'{self.ann_file} has no list "annotations"; training needs one.'
+            )
+        categories = person_categories(content)
+        known = {image.get('id') for image in content['images']}
+        persons = [
+            annotation
+            for annotation in annotations or []
+            if annotation.get('category_id') in categories
+        ]
+        kept = [person for person in persons if person.get('image_id') in known]
+        if len(kept) < len(persons):
+            MMLogger.get_current_instance().warning(
+                f'{self.ann_file}: {len(persons) - len(kept)} of {len(persons)} person '
+                'annotations belong to no image of the file and are left out.'
+            )
+        return content['images'], kept
+
+    def _category(self, content: dict) -> int:
+        """The category that predictions are evaluated as."""
+        categories = person_categories(content)
+        if len(categories) != 1:
+            raise ValueError(
+                f'{self.ann_file} has {len(categories)} categories that may hold '
+                f'keypoints ({sorted(categories)}); expected one, since predictions '
+                'are evaluated as one category. Merge them, or give "keypoints" only '
+                'to the right one.'
+            )
+        return categories.pop()
+
+    def _sample(self, image: dict, annotations: list[dict], category: int) -> dict:
+        """The sample of one image."""
+        num_keypoints = self.metainfo['num_keypoints']
+        persons, ignore_regions = [], []
+        for annotation in annotations:
+            if _is_person(annotation):
+                persons.append(annotation)
+            else:
+                ignore_regions.append(
+                    {
+                        'id': annotation['id'],
+                        'segmentation': annotation.get('segmentation'),
+                        'bbox': _corners(annotation['bbox']),
+                    }
+                )
+        triplets = np.array(
+            [person['keypoints'] for person in persons], dtype=np.float32
+        ).reshape(-1, num_keypoints, 3)
+        boxes = [_corners(person['bbox']) for person in persons]
+        sample = {
+            'img_id': image['id'],
+            'img_path': osp.join(self.data_prefix['img'], image['file_name']),
+            'id': [annotation['id'] for annotation in annotations],
+            'category_id': category,
+            'raw_ann_info': deepcopy(annotations),
+            'keypoints': triplets[..., :2],
+            'keypoints_visible': (triplets[..., 2] > 0).astype(np.float32),
+            'bbox': np.array(boxes, dtype=np.float32).reshape(-1, 4),
+            'ignore_regions': ignore_regions,
+        }
+        if 'crowdIndex' in image:
+            sample['crowd_index'] = image['crowdIndex']
+        return sample
+
+
+def _is_person(annotation: dict) -> bool:
+    """Whether an instance can be a training target."""
+    labels = (annotation.get('keypoints') or [])[2::3]
+    has_area = min(annotation['bbox'][2:]) > 0
+    return not annotation.get('iscrowd') and has_area and any(v > 0 for v in labels)
+
+
+def _corners(bbox: list[float]) -> list[float]:
+    """Box x, y, width, height as x1, y1, x2, y2."""
+    x, y, width, height = bbox
+    return [x, y, x + width, y + height]
+
+
+@DATASETS.register_module()
+class CenterGroupCocoDataset(PersonAnnotationMixin, CocoDataset):
+    """COCO keypoints, and any dataset in its format through ``metainfo``.
+
+    For other keypoint types pass ``metainfo=dict(from_file='my_keypoints.py')``; no
+    code is needed. See :class:`PersonAnnotationMixin` for samples and checks, and
+    :class:`mmpose.datasets.CocoDataset` for the arguments.
+    """
+
+
+@DATASETS.register_module()
+class CenterGroupCrowdPoseDataset(PersonAnnotationMixin, CrowdPoseDataset):
+    """CrowdPose with its 14 keypoint types and crowd index.
+
+    See :class:`PersonAnnotationMixin` for samples and checks, and
+    :class:`mmpose.datasets.CrowdPoseDataset` for the arguments.
+    """

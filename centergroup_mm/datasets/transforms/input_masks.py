@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Masks of where the image is, and where it is supervised."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmpose.registry import TRANSFORMS
+
+from ..masks import region_mask, warp_masks
+
+
+@TRANSFORMS.register_module()
+class BottomupInputMasks(BaseTransform):
+    """Masks of a training sample, after augmentation.
+
+    *Valid* is the inside of the image, *supervised* what of it lies outside of every
+    ignore region (crowds, persons without an annotated keypoint). Each is warped from
+    the image straight to its resolution and kept where it exceeds one half. Regions
+    are read from run lengths, polygons, any mixture of them, or, failing both, from
+    their box.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the masks.
+
+        Args:
+            results (dict): ``ori_shape`` (H, W), ``warp_mat`` (2, 3), ``input_size``
+                [w, h], ``ignore_regions``, and ``flip`` if the image was mirrored
+                after the warp.
+
+        Returns:
+            dict: With ``heatmap_mask``, a list of float32 (1, h', w') at 1/4 and 1/2:
+            supervised; and ``input_masks``, a dict of lists of bool (1, h', w') at 1/4
+            and full resolution: ``valid`` and ``supervised``.
+
+        Raises:
+            ValueError: If a region cannot be read, or the image was flipped otherwise
+                than horizontally.
+        """
+        if results.get('flip_direction') not in (None, 'horizontal'):
+            raise ValueError(
+                'BottomupInputMasks follows horizontal flips only, got '
+                f'flip_direction={results["flip_direction"]!r}; set '
+                "direction='horizontal' of RandomFlip."
+            )
+        inside = np.ones(results['ori_shape'], dtype=np.float32)
+        warp = (results['warp_mat'], results['input_size'])
+        flip = bool(results.get('flip'))
+        valid = warp_masks(inside, *warp, (4, 1), flip)
+        quarter, half, full = warp_masks(
+            inside - self._ignored(results), *warp, (4, 2, 1), flip
+        )
+        results['heatmap_mask'] = [mask.astype(np.float32) for mask in (quarter, half)]
+        results['input_masks'] = {'valid': valid, 'supervised': [quarter, full]}
+        return results
+
+    @staticmethod
+    def _ignored(results: dict) -> np.ndarray:
+        """Union of the ignore regions, bool (H, W)."""
+        height, width = results['ori_shape']
+        ignored = np.zeros((height, width), dtype=bool)
+        for region in results['ignore_regions']:
+            try:
+                ignored |= region_mask(
+                    region['segmentation'], region['bbox'], (width, height)
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f'Annotation {region["id"]} of image {results["img_path"]} has '
+                    f'{error}. Correct its "segmentation".'
+                ) from error
+        return ignored
