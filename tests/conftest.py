@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures shared by all tests.
+
+Tests of real photographs and reference fixtures find them by the environment
+variable ``CENTERGROUP_TEST_DATA``, the folder that holds ``data/coco_mini``,
+``data/crowdpose_mini`` and ``parity``. Without it they are skipped. Where it is set
+nothing may be skipped for want of data: such a run fails, so that continuous
+integration cannot pass by leaving tests out.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+DATA_VARIABLE = 'CENTERGROUP_TEST_DATA'
+
+
+@pytest.fixture(scope='session')
+def repo_root() -> Path:
+    """The checkout that these tests are part of."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def test_data() -> Path:
+    """The folder of photographs and reference fixtures; skips without it."""
+    value = os.environ.get(DATA_VARIABLE)
+    if not value:
+        pytest.skip(f'needs real data: set {DATA_VARIABLE} to its folder')
+    folder = Path(value).resolve()
+    if not folder.is_dir():
+        pytest.fail(f'{DATA_VARIABLE}={value} is not a folder')
+    return folder
+
+
+def _subfolder(test_data: Path, name: str) -> Path:
+    folder = test_data / name
+    if not folder.is_dir():
+        pytest.fail(f'{DATA_VARIABLE} is set, but {folder} does not exist')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def coco_mini(test_data: Path) -> Path:
+    """Four COCO val2017 photographs and ``test_coco.json``."""
+    return _subfolder(test_data, 'data/coco_mini')
+
+
+@pytest.fixture(scope='session')
+def crowdpose_mini(test_data: Path) -> Path:
+    """Two CrowdPose photographs and ``test_crowdpose.json``."""
+    return _subfolder(test_data, 'data/crowdpose_mini')
+
+
+@pytest.fixture(scope='session')
+def parity_dir(test_data: Path) -> Path:
+    """Outputs of the reference implementation, for comparison."""
+    return _subfolder(test_data, 'parity')
+
+
+@pytest.fixture(scope='session')
+def run_cli() -> Callable[..., subprocess.CompletedProcess]:
+    """Run a command of this environment and fail with its output if it fails.
+
+    Called as ``run_cli(args, cwd=None, timeout=600, env=None, check=True)``. The
+    first argument may be ``python``, ``mim`` or any other program of the environment
+    that runs the tests; ``env`` adds to the environment's variables. Returns the
+    ``CompletedProcess``, whose ``stdout`` holds both streams as text.
+    """
+    programs = Path(sys.executable).parent
+
+    def run(
+        args: Sequence[str | Path],
+        cwd: Path | None = None,
+        timeout: float = 600,
+        env: dict[str, str] | None = None,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess:
+        variables = {**os.environ, **(env or {})}
+        variables['PATH'] = os.pathsep.join([str(programs), os.environ['PATH']])
+        command = [str(argument) for argument in args]
+        if command[0] == 'python':
+            command[0] = sys.executable
+        elif (programs / command[0]).is_file():
+            command[0] = str(programs / command[0])
+        try:
+            result = subprocess.run(
+                command,
+                cwd=cwd,
+                env=variables,
+                timeout=timeout,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        except subprocess.TimeoutExpired as expired:
+            output = (expired.stdout or b'').decode(errors='replace')
+            pytest.fail(
+                f'{" ".join(command)}\nran longer than {timeout} s:\n{output[-8000:]}'
+            )
+        if check and result.returncode != 0:
+            pytest.fail(
+                f'{" ".join(command)}\nended with {result.returncode}:\n'
+                f'{result.stdout[-8000:]}'
+            )
+        return result
+
+    return run
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that has the data and yet skipped tests for want of it."""
+    reporter = session.config.pluginmanager.getplugin('terminalreporter')
+    if not os.environ.get(DATA_VARIABLE) or reporter is None:
+        return
+    skipped = [
+        report.nodeid
+        for report in reporter.stats.get('skipped', [])
+        if DATA_VARIABLE in str(report.longrepr)
+    ]
+    if skipped:
+        reporter.write_line(
+            f'\n{DATA_VARIABLE} is set, yet skipped for want of data: '
+            + ', '.join(skipped),
+            red=True,
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

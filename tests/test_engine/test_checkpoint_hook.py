@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Runner with a model of one number, killed and resumed in many ways."""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+from centergroup_mm.engine import AtomicCheckpointHook
+from centergroup_mm.engine.atomic_files import write_atomically
+from centergroup_mm.engine.checkpoint_hook import is_whole
+
+
+class OneNumber(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.number = nn.Parameter(torch.ones(1))
+
+    def forward(self, inputs, mode='tensor'):
+        return {'loss': (self.number * inputs).sum()} if mode == 'loss' else [inputs]
+
+
+class Rising(BaseMetric):
+    """Better at every evaluation, so that each one replaces the best checkpoint."""
+
+    calls = 0
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        Rising.calls += 1
+        return {'score': Rising.calls}
+
+
+class StopWhenSaving(Hook):
+    """Ends the process' work when the checkpoint of an iteration is to be saved."""
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        if checkpoint['meta']['iter'] == self.iteration:
+            raise KeyboardInterrupt
+
+
+def make_runner(work_dir, max_iters, resume=False, hooks=(), keep=2, **checkpoint):
+    loader = {
+        'batch_size': 1,
+        'num_workers': 0,
+        'dataset': [torch.ones(1)] * 4,
+        'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+    }
+    return Runner(
+        model=OneNumber(),
+        work_dir=str(work_dir),
+        train_dataloader=loader,
+        train_cfg={'by_epoch': False, 'max_iters': max_iters, 'val_interval': 1},
+        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
+        val_dataloader=loader,
+        val_cfg={},
+        val_evaluator=[Rising()],
+        default_scope='mmpose',
+        default_hooks={
+            'checkpoint': {
+                'type': 'AtomicCheckpointHook',
+                'by_epoch': False,
+                'interval': 1,
+                'max_keep_ckpts': keep,
+                **checkpoint,
+            }
+        },
+        custom_hooks=list(hooks),
+        resume=resume,
+        experiment_name=f'{Path(work_dir).name}_{os.urandom(4).hex()}',
+    )
+
+
+def checkpoints(work_dir) -> list[str]:
+    return sorted(path.name for path in Path(work_dir).glob('*.pth*'))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_keeps_as_many_as_asked_and_leaves_no_fragments(tmp_path):
+    (tmp_path / 'iter_9.pth.partial').write_bytes(b'left by a process that was killed')
+    make_runner(tmp_path, 4).train()
+    assert checkpoints(tmp_path) == ['iter_3.pth', 'iter_4.pth']
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_4.pth')
+
+
+def test_stopped_while_saving_keeps_the_one_checkpoint(tmp_path):
+    runner = make_runner(tmp_path, 4, hooks=[StopWhenSaving(3)], keep=1)
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    assert checkpoints(tmp_path) == ['iter_2.pth']
+    assert is_whole(tmp_path / 'iter_2.pth')
+    resumed = make_runner(tmp_path, 4, resume=True, keep=1)
+    resumed.train()
+    assert resumed.iter == 4
+    assert checkpoints(tmp_path) == ['iter_4.pth']
+
+
+def test_best_checkpoint_is_replaced_not_lost(tmp_path):
+    make_runner(tmp_path, 3, save_best='score', rule='greater', keep=1).train()
+    best = [name for name in checkpoints(tmp_path) if name.startswith('best')]
+    assert best == ['best_score_iter_3.pth']
+    assert is_whole(tmp_path / best[0])
+
+
+def cut_newest(work_dir):
+    truncate(work_dir / 'iter_4.pth')
+
+
+def remove_newest(work_dir):
+    (work_dir / 'iter_4.pth').unlink()
+
+
+def empty_pointer_and_cut_newest(work_dir):
+    cut_newest(work_dir)
+    (work_dir / 'last_checkpoint').write_text('')
+
+
+def flip_a_byte_of_newest(work_dir):
+    """The zip's index is intact; only the checksum of a part tells."""
+    path = work_dir / 'iter_4.pth'
+    content = bytearray(path.read_bytes())
+    content[content.index(b'state_dict') + 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [cut_newest, remove_newest, empty_pointer_and_cut_newest, flip_a_byte_of_newest],
+)
+def test_resume_falls_back_to_the_last_whole_one(tmp_path, damage):
+    make_runner(tmp_path, 4).train()
+    damage(tmp_path)
+    resumed = make_runner(tmp_path, 6, resume=True)
+    resumed.call_hook('before_run')
+    resumed.load_or_resume()
+    assert resumed.iter == 3
+    torch.testing.assert_close(resumed.model.number.data, torch.tensor([0.7]))
+    resumed.train()
+    assert resumed.iter == 6
+    torch.testing.assert_close(resumed.model.number.data, torch.tensor([0.4]))
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_6.pth')
+
+
+def test_resume_uses_the_named_checkpoint_when_it_is_whole(tmp_path):
+    make_runner(tmp_path, 4).train()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_3.pth'))
+    resumed = make_runner(tmp_path, 5, resume=True)
+    resumed.call_hook('before_run')
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_3.pth')
+
+
+def test_resume_survives_a_moved_work_dir_and_a_missing_pointer(tmp_path):
+    make_runner(tmp_path / 'old', 4).train()
+    (tmp_path / 'old').rename(tmp_path / 'new')
+    resumed = make_runner(tmp_path / 'new', 5, resume=True)
+    resumed.call_hook('before_run')
+    pointer = tmp_path / 'new' / 'last_checkpoint'
+    assert pointer.read_text() == str(tmp_path / 'new' / 'iter_4.pth')
+    pointer.unlink()
+    resumed.call_hook('before_run')
+    assert pointer.read_text() == str(tmp_path / 'new' / 'iter_4.pth')
+
+
+def test_resume_without_any_whole_checkpoint_says_so(tmp_path):
+    make_runner(tmp_path, 2).train()
+    for name in checkpoints(tmp_path):
+        truncate(tmp_path / name)
+    with pytest.raises(RuntimeError, match='iter_2.pth is missing or broken'):
+        make_runner(tmp_path, 4, resume=True).train()
+
+
+def test_out_dir_elsewhere_is_atomic_and_mended_too(tmp_path):
+    work_dir, out_dir = tmp_path / 'work', tmp_path / 'out'
+    make_runner(work_dir, 4, out_dir=str(out_dir)).train()
+    assert checkpoints(out_dir / 'work') == ['iter_3.pth', 'iter_4.pth']
+    truncate(out_dir / 'work' / 'iter_4.pth')
+    resumed = make_runner(work_dir, 5, resume=True, out_dir=str(out_dir))
+    resumed.train()
+    assert resumed.iter == 5
+    assert is_whole(out_dir / 'work' / 'iter_5.pth')
+
+
+def test_backend_of_the_user_is_left_alone(tmp_path):
+    hook = AtomicCheckpointHook(interval=1, backend_args={'backend': 'local'})
+    hook.before_train(make_runner(tmp_path, 1))
+    assert hook.backend_args == {'backend': 'local'}
+
+
+def test_failed_write_leaves_the_former_content(tmp_path):
+    """A limit on the size of files stands for a full disk."""
+    path = tmp_path / 'file'
+    write_atomically(path, b'former')
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(OSError):
+            write_atomically(path, bytes(2 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == b'former'
+    assert os.listdir(tmp_path) == ['file']

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Own checkpoints load under ``weights_only``; files that run code do not."""
+
+import functools
+import http.server
+import io
+import pickle
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader
+from packaging.version import Version
+
+import centergroup_mm  # noqa: F401  (its import is what is tested)
+
+pytestmark = pytest.mark.skipif(
+    Version(torch.__version__) < Version('2.6'),
+    reason='before torch 2.6 there is no safe default to keep',
+)
+
+
+class Calls:
+    """Pickles as a call of ``function`` with ``arguments``."""
+
+    def __init__(self, function, *arguments):
+        self.function = function
+        self.arguments = arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+def history_content() -> dict:
+    """What the log of a run puts into a checkpoint of mmengine."""
+    history = HistoryBuffer([3.0, 1.0, 2.0], [1, 1, 1])
+    return {
+        'history': history,
+        'scalar': np.float32(0.25),
+        'sigmas': np.array([0.1, 0.2], dtype=np.float32),
+        'names': np.array(['nose', 'left_eye']),
+        'objects': np.array([None, 'a'], dtype=object),
+    }
+
+
+def save_with_names(path: Path, content: dict, core: str) -> None:
+    """Save as a given numpy would: ``core`` is its name for its internals."""
+    written = io.BytesIO()
+    torch.save(content, written)
+    with zipfile.ZipFile(written) as source, zipfile.ZipFile(path, 'w') as target:
+        for name in source.namelist():
+            part = source.read(name)
+            if name.endswith('data.pkl'):
+                part = part.replace(b'cnumpy._core.', b'cnumpy.core.')
+                part = part.replace(b'cnumpy.core.', f'c{core}.'.encode())
+                assert f'c{core}.multiarray'.encode() in part
+            target.writestr(name, part)
+
+
+@pytest.mark.parametrize('core', ['numpy.core', 'numpy._core'])
+def test_reads_checkpoints_of_either_numpy(tmp_path, core):
+    save_with_names(tmp_path / 'a.pth', history_content(), core)
+    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert loaded['history'].statistics('min') == 1.0
+    assert loaded['history'].statistics('max') == 3.0
+    assert loaded['history'].statistics('mean', 3) == 2.0
+    assert loaded['history'].statistics('current') == 2.0
+    assert loaded['scalar'] == np.float32(0.25)
+    np.testing.assert_array_equal(
+        loaded['sigmas'], np.array([0.1, 0.2], dtype=np.float32)
+    )
+    assert loaded['names'].tolist() == ['nose', 'left_eye']
+    assert loaded['objects'].tolist() == [None, 'a']
+
+
+def canaries(path: Path) -> dict[str, object]:
+    """Objects whose unpickling creates ``path`` or reaches past the allow-list."""
+    return {
+        'open': Calls(open, str(path), 'w'),
+        'method through getattr': Calls(Path.touch, path),
+        'constructor': Calls(getattr, HistoryBuffer, '__init__'),
+        'module through getattr': Calls(getattr, np.ndarray, '__class__'),
+        'name with dots': Calls(getattr, HistoryBuffer, 'min.__globals__'),
+    }
+
+
+@pytest.mark.parametrize('kind', canaries(Path()))
+def test_refuses_code_and_does_not_run_it(tmp_path, kind):
+    canary = tmp_path / 'canary'
+    torch.save({'state_dict': {}, 'meta': canaries(canary)[kind]}, tmp_path / 'a.pth')
+    with pytest.raises((pickle.UnpicklingError, ValueError)):
+        torch.load(tmp_path / 'a.pth')
+    with pytest.raises((pickle.UnpicklingError, ValueError)):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), logger='silent')
+    assert not canary.exists()
+
+
+def test_the_canary_is_alive(tmp_path):
+    """Without protection it does run: the refusals above mean something."""
+    canary = tmp_path / 'canary'
+    torch.save(canaries(canary)['open'], tmp_path / 'a.pth')
+    torch.load(tmp_path / 'a.pth', weights_only=False).close()
+    assert canary.exists()
+
+
+@pytest.fixture
+def served_folder(tmp_path, monkeypatch):
+    """A folder and its URL on a local server; downloads are cached elsewhere."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch_home'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=str(folder)
+    )
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+        thread.join()
+
+
+def test_url_is_read_by_the_rules_for_files(served_folder):
+    folder, url = served_folder
+    torch.save({'state_dict': {'w': torch.ones(2)}}, folder / 'good.pth')
+    loaded = CheckpointLoader.load_checkpoint(f'{url}/good.pth', map_location='cpu')
+    torch.testing.assert_close(loaded['state_dict']['w'], torch.ones(2))
+
+    canary = folder / 'canary'
+    torch.save(canaries(canary)['open'], folder / 'bad.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        CheckpointLoader.load_checkpoint(f'{url}/bad.pth', map_location='cpu')
+    assert not canary.exists()
