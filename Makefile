@@ -1,0 +1,36 @@
+# Thin names for the commands of this project; `make help` lists them.
+PYTHON_IN_VENV := .venv/bin/python
+TESTS ?= tests
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format clean
+
+help:
+	@echo 'make demo    environment, synthetic crowd, training, AP and pictures'
+	@echo 'make test    environment, lint and the whole test suite'
+	@echo '             (TESTS=tests/test_ops for a part, ARGS="-m \"not slow\"" for pytest)'
+	@echo 'make env     the environment alone, in .venv (nothing to do when it stands)'
+	@echo 'make lint    check the style of the code;  make format  mends it'
+	@echo 'make clean   remove builds and caches, but not .venv, data and work_dirs'
+
+env:
+	@PYTHON='$(PYTHON)' bash requirements/make_env.sh
+
+demo: env
+	$(PYTHON_IN_VENV) tools/demo.py $(ARGS)
+
+test: lint
+	$(PYTHON_IN_VENV) -m pytest $(TESTS) $(ARGS)
+
+lint: env
+	$(PYTHON_IN_VENV) -m ruff check .
+	$(PYTHON_IN_VENV) -m ruff format --check .
+
+format: env
+	$(PYTHON_IN_VENV) -m ruff check --fix .
+	$(PYTHON_IN_VENV) -m ruff format .
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find centergroup_mm configs tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
