@@ -7,6 +7,7 @@ bounds, because the hosts set their own and a second opinion only gets in the wa
 """
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 from packaging.version import InvalidVersion, Version
@@ -123,3 +124,27 @@ def check_host() -> None:
     check_compiled_parts()
     for name in ('mmdet', 'mmpose'):
         check_version(name, import_host(name).__version__, MINIMUM_VERSIONS[name])
+
+
+def host_tool(name: str) -> Path:
+    """Find one of MMPose's own command-line scripts.
+
+    Args:
+        name: Path below MMPose's ``tools``, for example ``train.py``.
+
+    Returns:
+        The script in an installed MMPose, or in a checkout that is installed
+        editable.
+
+    Raises:
+        FileNotFoundError: If MMPose was installed without its tools.
+    """
+    package = Path(import_host('mmpose').__file__).parent
+    candidates = (package / '.mim' / 'tools' / name, package.parent / 'tools' / name)
+    for script in candidates:
+        if script.is_file():
+            return script
+    raise FileNotFoundError(
+        f'MMPose at {package} has no tools/{name}: neither {candidates[0]} nor '
+        f'{candidates[1]} exists. Install MMPose from its wheel.'
+    )

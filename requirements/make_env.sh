@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly ROOT=$PWD
 readonly VENV=$ROOT/.venv
-readonly STAMP=$VENV/centergroup_env.sha256
+readonly STAMP=$VENV/centergroup_env
 readonly STEPS=5
 
 step=0
@@ -61,7 +61,7 @@ sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))' |
 # Identifies what the environment was made from.
 fingerprint() {
     { cat "$ROOT"/requirements/*.txt "$ROOT/requirements/make_env.sh" "$ROOT/setup.py"
-      echo "$ROOT"; in_venv -VV; } | sha256sum | cut -d' ' -f1
+      echo "$ROOT"; in_venv -VV; } | cksum
 }
 
 make_venv() {
@@ -98,6 +98,7 @@ install_mmcv() {
 
 main() {
     if [[ -f $STAMP && $(<"$STAMP") == "$(fingerprint)" ]]; then
+        echo "The environment stands in .venv."
         return
     fi
     local python

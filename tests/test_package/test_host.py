@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host check says which package does not fit, what is needed and what to do."""
+
+import sys
+
+import pytest
+
+from centergroup_mm import host
+
+# Stands in a file of its own folder, in the place of a real package.
+BROKEN_PACKAGES = {
+    'mmcv.ops': (
+        'mmcv',
+        "__version__ = '2.1.0'",
+        'ops.py',
+        "raise ImportError('_ext.so: undefined symbol: _ZN3c10')",
+        'undefined symbol.*for another torch.*--no-cache-dir --no-binary mmcv',
+    ),
+    'xtcocotools.mask': (
+        'xtcocotools',
+        '',
+        'mask.py',
+        "raise ValueError('numpy.dtype size changed')",
+        'numpy.dtype size changed.*"numpy<2"',
+    ),
+}
+
+
+@pytest.mark.parametrize('found', ['1.3.0', '1.3.2', '1.10.0', '2.0.0', '1.3.1+cu121'])
+def test_new_enough_versions_pass_without_upper_bound(found):
+    host.check_version('mmpose', found, '1.3.0')
+
+
+@pytest.mark.parametrize('found', ['1.2.9', '0.29.0', '1.3.0rc1', 'unknown', ''])
+def test_old_versions_are_refused_by_name(found):
+    with pytest.raises(ImportError, match='needs mmpose>=1.3.0') as refused:
+        host.check_version('mmpose', found, '1.3.0')
+    assert found in str(refused.value)
+    assert host.INSTALL_ADVICE['mmpose'] in str(refused.value)
+
+
+def test_this_environment_passes():
+    host.check_host()
+
+
+def test_every_host_package_has_a_minimum_and_advice():
+    assert host.MINIMUM_VERSIONS.keys() == host.INSTALL_ADVICE.keys()
+
+
+@pytest.fixture
+def package_of(tmp_path, monkeypatch):
+    """Make a package found before all others, and forget it afterwards."""
+
+    def make(name, files):
+        (tmp_path / name).mkdir()
+        for file, source in files.items():
+            (tmp_path / name / file).write_text(source)
+        for module in [m for m in sys.modules if m.split('.')[0] == name]:
+            monkeypatch.delitem(sys.modules, module)
+
+    monkeypatch.syspath_prepend(tmp_path)
+    before = dict(sys.modules)
+    yield make
+    for module in set(sys.modules) - set(before):
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize('module', BROKEN_PACKAGES)
+def test_a_compiled_part_that_does_not_fit_is_explained(package_of, module):
+    name, init, file, source, message = BROKEN_PACKAGES[module]
+    package_of(name, {'__init__.py': init, file: source})
+    with pytest.raises(ImportError, match=message):
+        host.check_compiled_parts()
+
+
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch):
+    monkeypatch.setitem(host.INSTALL_ADVICE, 'mm_not_there', 'pip install mm_not_there')
+    with pytest.raises(ImportError, match='needs mm_not_there.*`pip install'):
+        host.import_host('mm_not_there')
+
+
+def test_a_package_that_lacks_something_else_is_not_called_missing(package_of):
+    package_of('mm_partial', {'__init__.py': 'import mm_not_there'})
+    with pytest.raises(ModuleNotFoundError, match='mm_not_there') as error:
+        host.import_host('mm_partial')
+    assert error.value.name == 'mm_not_there'
+
+
+def test_versions_refused_by_the_host_itself_are_passed_on(package_of):
+    package_of('mm_strict', {'__init__.py': "assert False, 'MMCV==9 is incompatible'"})
+    with pytest.raises(ImportError, match='mm_strict refuses.*MMCV==9'):
+        host.import_host('mm_strict')
+
+
+def test_host_tool_finds_the_scripts_of_mmpose():
+    assert 'argparse' in host.host_tool('train.py').read_text()
+    with pytest.raises(FileNotFoundError, match='tools/no_such.py'):
+        host.host_tool('no_such.py')
