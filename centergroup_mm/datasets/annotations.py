@@ -41,11 +41,15 @@ def read_annotation_file(path: str) -> dict:
     return content
 
 
-def person_categories(content: dict) -> set[int]:
-    """Ids of the categories with keypoints; all, if the file names no keypoints."""
+def split_categories(content: dict) -> tuple[set[int], set[int]]:
+    """Ids of the categories that hold keypoints, and of the others.
+
+    A file that names keypoints for no category is taken to hold persons only.
+    """
     categories = content.get('categories', [])
-    named = {category['id'] for category in categories if category.get('keypoints')}
-    return named or {category['id'] for category in categories}
+    every = {category['id'] for category in categories}
+    persons = {category['id'] for category in categories if category.get('keypoints')}
+    return (persons, every - persons) if persons else (every, set())
 
 
 class AnnotationChecker:
@@ -54,13 +58,17 @@ class AnnotationChecker:
     Args:
         path (str): Name of the annotation file, for the messages.
         num_keypoints (int): Keypoint types of the dataset's metainfo.
+        category (int): The only category that annotations may have.
         need_keypoints (bool): Whether every annotation must list its keypoints, as the
             COCO evaluation wants. Otherwise a person may come without.
     """
 
-    def __init__(self, path: str, num_keypoints: int, need_keypoints: bool) -> None:
+    def __init__(
+        self, path: str, num_keypoints: int, category: int, need_keypoints: bool
+    ) -> None:
         self.path = path
         self.num_keypoints = num_keypoints
+        self.category = category
         self.need_keypoints = need_keypoints
 
     def check(self, images: Iterable[dict], annotations: Iterable[dict]) -> None:
@@ -75,6 +83,7 @@ class AnnotationChecker:
             if not isinstance(image.get('file_name'), str):
                 raise self._error(f'image {image["id"]} has no "file_name"')
         for annotation in annotations:
+            self._check_category(annotation)
             self._check_box(annotation)
             self._check_keypoints(annotation)
 
@@ -93,6 +102,14 @@ class AnnotationChecker:
                     'them anew'
                 )
             seen.add(identity)
+
+    def _check_category(self, annotation: dict) -> None:
+        category = annotation.get('category_id')
+        if category != self.category:
+            raise self._error(
+                f'annotation {annotation["id"]} has the category_id {category!r}; '
+                f'expected {self.category}, the category with keypoints'
+            )
 
     def _check_box(self, annotation: dict) -> None:
         name = f'annotation {annotation["id"]}'

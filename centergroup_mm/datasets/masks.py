@@ -24,8 +24,13 @@ def decode_rle(rle: dict) -> np.ndarray:
         np.ndarray: bool (h, w).
 
     Raises:
-        ValueError: If the runs do not fill the size.
+        ValueError: If a key is missing or the runs do not fill the size.
     """
+    if not {'size', 'counts'} <= rle.keys():
+        raise ValueError(
+            f'a segmentation with the keys {sorted(rle)}; run lengths have "size" and '
+            '"counts"'
+        )
     height, width = rle['size']
     counts = rle['counts']
     if isinstance(counts, str | bytes):
@@ -72,7 +77,8 @@ def region_mask(
         np.ndarray: bool (h, w), True inside.
 
     Raises:
-        ValueError: If a run-length mask does not have the image's size.
+        ValueError: If a segmentation is neither polygons nor run lengths, or does not
+            have the image's size.
     """
     width, height = size
     if isinstance(segmentation, dict):
@@ -83,9 +89,13 @@ def region_mask(
                 f'image of {height} x {width} (height x width)'
             )
         return mask
-    # Fewer than three points bound no area (and COCO's tool reads four numbers as a
-    # box).
-    polygons = [points for points in segmentation or [] if len(points) >= 6]
+    polygons = segmentation or []
+    if not all(isinstance(points, list) for points in polygons):
+        raise ValueError(
+            'a segmentation that is no list of polygons [x1, y1, x2, y2, ...]'
+        )
+    # Fewer than three points bound no area, and COCO's tool reads two as a box.
+    polygons = [points for points in polygons if len(points) >= 6]
     if polygons:
         parts = coco_mask.frPyObjects(polygons, height, width)
         return np.any([decode_rle(part) for part in parts], axis=0)
@@ -109,13 +119,14 @@ def warp_mask(
 
     Returns:
         np.ndarray: bool (1, h / downscale, w / downscale): the bilinear warp with a
-        zero border exceeds one half.
+        zero border is at least one half.
     """
     size = tuple(int(side) // downscale for side in input_size)
+    # In eight bits the warp rounds exact halves, frequent along image borders, up to 1.
     warped = cv2.warpAffine(
-        mask.astype(np.float32), warp_mat / downscale, size, flags=cv2.INTER_LINEAR
+        mask.astype(np.uint8), warp_mat / downscale, size, flags=cv2.INTER_LINEAR
     )
-    return (warped > 0.5)[None]
+    return warped.astype(bool)[None]
 
 
 def warp_masks(

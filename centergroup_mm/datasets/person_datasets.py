@@ -12,8 +12,8 @@ from mmpose.registry import DATASETS
 from .annotations import (
     AnnotationChecker,
     group_by_image,
-    person_categories,
     read_annotation_file,
+    split_categories,
 )
 
 
@@ -67,14 +67,17 @@ class PersonAnnotationMixin:
             list[dict]: One sample per image.
         """
         content = read_annotation_file(self.ann_file)
+        category = self._category(content)
         images, annotations = self._persons_of_images(content)
         checker = AnnotationChecker(
-            self.ann_file, self.metainfo['num_keypoints'], need_keypoints=self.test_mode
+            self.ann_file,
+            self.metainfo['num_keypoints'],
+            category,
+            need_keypoints=self.test_mode,
         )
         checker.check(images, annotations)
-        self._metainfo['CLASSES'] = content.get('categories', [])
+        self._metainfo['CLASSES'] = content['categories']
 
-        category = self._category(content)
         groups = group_by_image(annotations)
         samples = [
             self._sample(image, groups.get(image['id'], []), category)
@@ -82,12 +85,12 @@ class PersonAnnotationMixin:
             if image['id'] % self.sample_interval == 0
             and (self.test_mode or image['id'] in groups)
         ]
-        if not samples:
+        if not any(self.test_mode or len(sample['keypoints']) for sample in samples):
             raise ValueError(
-                f'{self.ann_file}: nothing to {"test" if self.test_mode else "train"} '
-                f'on: {len(images)} images and {len(annotations)} person annotations, '
-                f'none selected with sample_interval={self.sample_interval}. Training '
-                'needs at least one image with an annotated person.'
+                f'{self.ann_file}: none of its {len(images)} images can be used with '
+                f'test_mode={self.test_mode}, sample_interval={self.sample_interval}. '
+                f'It has {len(annotations)} person annotations; training needs '
+                'one at least with a box and a labelled keypoint that is no crowd.'
             )
         return samples
 
@@ -98,14 +101,20 @@ class PersonAnnotationMixin:
             raise ValueError(
                 f'{self.ann_file} has no list "annotations"; training needs one.'
             )
-        categories = person_categories(content)
+        _, other_categories = split_categories(content)
         known = {image.get('id') for image in content['images']}
         persons = [
             annotation
             for annotation in annotations or []
-            if annotation.get('category_id') in categories
+            if annotation.get('category_id') not in other_categories
         ]
         kept = [person for person in persons if person.get('image_id') in known]
+        if persons and not kept:
+            raise ValueError(
+                f'{self.ann_file}: no annotation belongs to an image of the file. '
+                f'The first has the "image_id" {persons[0].get("image_id")!r}; '
+                'expected the "id" of an image.'
+            )
         if len(kept) < len(persons):
             MMLogger.get_current_instance().warning(
                 f'{self.ann_file}: {len(persons) - len(kept)} of {len(persons)} person '
@@ -115,13 +124,13 @@ class PersonAnnotationMixin:
 
     def _category(self, content: dict) -> int:
         """The category that predictions are evaluated as."""
-        categories = person_categories(content)
+        categories, _ = split_categories(content)
         if len(categories) != 1:
             raise ValueError(
                 f'{self.ann_file} has {len(categories)} categories that may hold '
                 f'keypoints ({sorted(categories)}); expected one, since predictions '
-                'are evaluated as one category. Merge them, or give "keypoints" only '
-                'to the right one.'
+                'are evaluated as one category. List it in "categories", merge '
+                'several, or give "keypoints" only to the right one.'
             )
         return categories.pop()
 

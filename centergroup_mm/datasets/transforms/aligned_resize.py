@@ -121,7 +121,7 @@ class BottomupAlignedResize(BottomupResize):
             )
             for warp, size in zip(warps, sizes, strict=True)
         ]
-        inside = np.ones((height, width), dtype=np.float32)
+        inside = np.ones((height, width), dtype=bool)
         results.update(
             img=images if self.aug_scales else images[0],
             img_shape=sizes[0][::-1],

@@ -75,5 +75,5 @@ class PackCenterGroupInputs(PackPoseInputs):
             }
             data_sample.input_masks = MultilevelPixelData(**masks)
         if self.pack_transformed and 'gt_fields' in data_sample:
-            data_sample.gt_fields = data_sample.gt_fields[-1]
+            data_sample.gt_fields = data_sample.gt_fields.levels()[-1]
         return packed

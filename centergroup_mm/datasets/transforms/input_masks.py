@@ -14,9 +14,8 @@ class BottomupInputMasks(BaseTransform):
 
     *Valid* is the inside of the image, *supervised* what of it lies outside of every
     ignore region (crowds, persons without an annotated keypoint). Each is warped from
-    the image straight to its resolution and kept where it exceeds one half. Regions
-    are read from run lengths, polygons, any mixture of them, or, failing both, from
-    their box.
+    the image straight to its resolution and kept from one half on. Regions are read
+    from run lengths, polygons, any mixture of them, or, failing both, from their box.
     """
 
     def transform(self, results: dict) -> dict:
@@ -42,12 +41,12 @@ class BottomupInputMasks(BaseTransform):
                 f'flip_direction={results["flip_direction"]!r}; set '
                 "direction='horizontal' of RandomFlip."
             )
-        inside = np.ones(results['ori_shape'], dtype=np.float32)
+        inside = np.ones(results['ori_shape'], dtype=bool)
         warp = (results['warp_mat'], results['input_size'])
         flip = bool(results.get('flip'))
         valid = warp_masks(inside, *warp, (4, 1), flip)
         quarter, half, full = warp_masks(
-            inside - self._ignored(results), *warp, (4, 2, 1), flip
+            ~self._ignored(results), *warp, (4, 2, 1), flip
         )
         results['heatmap_mask'] = [mask.astype(np.float32) for mask in (quarter, half)]
         results['input_masks'] = {'valid': valid, 'supervised': [quarter, full]}

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading of images."""
 
-import os.path as osp
-
 import cv2
 import numpy as np
 from mmpose.datasets.transforms import LoadImage
@@ -30,13 +28,13 @@ class LoadColorImage(LoadImage):
         path = results.get('img_path')
         if results.get('img') is not None:
             results = {**results, 'img': _as_color(results['img'], path)}
-        elif '://' not in str(path) and not osp.isfile(path):
+        try:
+            return super().transform(results)
+        except FileNotFoundError as error:
             raise FileNotFoundError(
                 f'Image {path} does not exist. Check data_root and data_prefix of the '
                 'dataset, and file_name in its annotation file.'
-            )
-        try:
-            return super().transform(results)
+            ) from error
         except (AssertionError, cv2.error) as error:
             raise ValueError(
                 f'{path} cannot be read as an image: the file is empty, damaged or of '
