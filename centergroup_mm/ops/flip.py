@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mirrored view of the flip test: going there and coming back.
+
+Views are stacked along the batch: first all images as they are, then all mirrored.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..structures import Candidates
+
+
+def mirror_coords(coords: Tensor, width: int) -> Tensor:
+    """Mirror (..., 2) pixel coordinates in an image of ``width`` pixels."""
+    x, y = coords.unbind(-1)
+    return torch.stack((width - 1 - x, y), -1)
+
+
+def average_flipped_maps(maps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+    """Average the maps of both views in the frame of the original.
+
+    Args:
+        maps (Tensor): (2B, T, h, w), original views then mirrored ones.
+        flip_indices (Sequence[int]): For each of the T types its mirror image.
+
+    Returns:
+        Tensor: (B, T, h, w).
+    """
+    original, mirrored = maps.chunk(2)
+    return (original + mirrored.flip(-1)[:, flip_indices]) / 2
+
+
+def add_mirrored_view(
+    candidates: Candidates, flip_indices: Sequence[int], width: int
+) -> Candidates:
+    """Append the candidates as the mirrored view sees them.
+
+    A left wrist at x becomes a right wrist at w - 1 - x, hence sits in the slots of the
+    right wrist: within a view the slots are always in the order of the types.
+
+    Args:
+        candidates (Candidates): (B, T, M).
+        flip_indices (Sequence[int]): For each of the T types its mirror image.
+        width (int): Input width in pixels.
+
+    Returns:
+        Candidates: (2B, T, M).
+    """
+    coords = mirror_coords(candidates.coords, width)[:, flip_indices]
+    return Candidates(
+        torch.cat((candidates.coords, coords)),
+        torch.cat((candidates.scores, candidates.scores[:, flip_indices])),
+        torch.cat((candidates.valid, candidates.valid[:, flip_indices])),
+    )
+
+
+def merge_views(
+    coords: Tensor,
+    visibility: Tensor,
+    center: Tensor,
+    flip_indices: Sequence[int],
+    width: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Merge the poses of both views in the frame of the original.
+
+    Logits are averaged; each keypoint's location comes from the view that is surer to
+    see it, a tie going to the original.
+
+    Args:
+        coords (Tensor): (2B, P, K, 2) in the pixels of each view.
+        visibility (Tensor): (2B, P, K), logits.
+        center (Tensor): (2B, P), logits.
+        flip_indices (Sequence[int]): For each of the K types its mirror image.
+        width (int): Input width in pixels.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: (B, P, K, 2), (B, P, K) and (B, P).
+    """
+    coords, mirrored_coords = coords.chunk(2)
+    visibility, mirrored_visibility = visibility.chunk(2)
+    center, mirrored_center = center.chunk(2)
+    mirrored_coords = mirror_coords(mirrored_coords, width)[:, :, flip_indices]
+    mirrored_visibility = mirrored_visibility[:, :, flip_indices]
+    surer = (mirrored_visibility > visibility)[..., None]
+    return (
+        torch.where(surer, mirrored_coords, coords),
+        (visibility + mirrored_visibility) / 2,
+        (center + mirrored_center) / 2,
+    )

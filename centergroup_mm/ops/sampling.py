@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading maps at input pixels. The only place that knows how grids align.
+
+A pixel is a unit square and its value sits at its center: input pixel ``x`` lies at
+``(x + 0.5) * w_map / w - 0.5`` on a map of width ``w_map``. Beyond the outermost pixel
+centers the border value is repeated, as bilinear resizing does.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def read_bilinear(maps: Tensor, coords: Tensor, size: tuple[int, int]) -> Tensor:
+    """Read maps of any resolution at input pixels.
+
+    Equals resizing the maps to the input size (bilinear, ``align_corners=False``) and
+    picking the pixels, without ever building the resized maps.
+
+    Args:
+        maps (Tensor): (B, C, h, w).
+        coords (Tensor): (B, N, 2), (x, y) in input pixels.
+        size (tuple[int, int]): Input [w, h].
+
+    Returns:
+        Tensor: (B, N, C).
+    """
+    extent = coords.new_tensor(size, dtype=torch.float32)
+    grid = (coords.float() + 0.5) / extent * 2 - 1
+    values = F.grid_sample(
+        maps, grid[:, None], padding_mode='border', align_corners=False
+    )
+    return values[:, :, 0].transpose(1, 2)
+
+
+def bilinear_neighbours(
+    coords: Tensor, size: tuple[int, int], map_size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """The four map pixels around each input pixel and their weights.
+
+    Args:
+        coords (Tensor): (B, N, 2), (x, y) in input pixels.
+        size (tuple[int, int]): Input [w, h].
+        map_size (tuple[int, int]): Map [w, h].
+
+    Returns:
+        tuple[Tensor, Tensor]: int64 (B, N, 4) indices into the flattened map and
+        float (B, N, 4) weights that sum to 1.
+    """
+    width = map_size[0]
+    map_extent = coords.new_tensor(map_size, dtype=torch.float32)
+    ratio = map_extent / coords.new_tensor(size, dtype=torch.float32)
+    place = (coords.float() + 0.5) * ratio - 0.5
+    place = torch.minimum(place.clamp(min=0), map_extent - 1)
+    low = place.floor()
+    high = torch.minimum(low + 1, map_extent - 1)
+    frac = place - low
+    (x0, y0), (x1, y1) = low.long().unbind(-1), high.long().unbind(-1)
+    fx, fy = frac.unbind(-1)
+    index = torch.stack(
+        (y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1), -1
+    )
+    weight = torch.stack(
+        ((1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx), -1
+    )
+    return index, weight
+
+
+def read_pixels(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Read one pixel of every map per query; queries outside take the border.
+
+    Args:
+        maps (Tensor): (B, C, h, w).
+        x, y (Tensor): int64 (B, C, N).
+
+    Returns:
+        Tensor: (B, C, N).
+    """
+    height, width = maps.shape[-2:]
+    index = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
+    return maps.flatten(2).gather(2, index)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed results that travel between the stages of CenterGroup.
+
+Letters used throughout the package: B images (or views of images), K keypoint types,
+M candidates per keypoint type, N = K*M keypoint tokens, P center candidates,
+D token width, [w, h] network input size in pixels.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+@dataclass
+class Candidates:
+    """Local maxima of heatmaps, a fixed number per type, best first.
+
+    Attributes:
+        coords (Tensor): int64 (B, T, M, 2), (x, y) in input pixels.
+        scores (Tensor): float (B, T, M), heatmap value at ``coords``.
+        valid (Tensor): bool (B, T, M), True where the slot holds a detection.
+    """
+
+    coords: Tensor
+    scores: Tensor
+    valid: Tensor
+
+    def split(self, num_keypoints: int) -> tuple['Candidates', 'Candidates']:
+        """Separate the first ``num_keypoints`` types from the rest."""
+        k = num_keypoints
+        first = Candidates(self.coords[:, :k], self.scores[:, :k], self.valid[:, :k])
+        rest = Candidates(self.coords[:, k:], self.scores[:, k:], self.valid[:, k:])
+        return first, rest
+
+
+class Tokens(NamedTuple):
+    """One kind of transformer input (keypoints or centers), flat over its types.
+
+    Attributes:
+        features (Tensor): (B, N, D), appearance read at the candidate.
+        positions (Tensor): (B, N, D), sine code of the location.
+        types (Tensor): int64 (N,), index into the type embedding.
+        coords (Tensor): float (B, N, 2), (x, y) in input pixels.
+        valid (Tensor): bool (B, N), True keeps the token.
+    """
+
+    features: Tensor
+    positions: Tensor
+    types: Tensor
+    coords: Tensor
+    valid: Tensor
+
+
+class GroupingOutput(NamedTuple):
+    """What one grouping module says about every center.
+
+    Attributes:
+        attention (Tensor): (B, P, K, N), sums to 1 over the keypoint tokens.
+        visibility (Tensor): (B, P, K), logits.
+        center (Tensor): (B, P), logits.
+    """
+
+    attention: Tensor
+    visibility: Tensor
+    center: Tensor
+
+
+class GroupingTargets(NamedTuple):
+    """Supervision of the centers, in the order of the center candidates.
+
+    Attributes:
+        matched (Tensor): bool (B, P), the center stands for an annotated person.
+        supervised (Tensor): bool (B, P), the center takes part in the losses.
+        keypoints (Tensor): (B, P, K, 2), input pixels; 0 where not visible.
+        visible (Tensor): bool (B, P, K), the keypoint is labelled and in the image.
+        box_areas (Tensor): (B, P), box area of the matched person in input px^2.
+    """
+
+    matched: Tensor
+    supervised: Tensor
+    keypoints: Tensor
+    visible: Tensor
+    box_areas: Tensor
+
+
+class Poses(NamedTuple):
+    """Poses of a batch with one slot per center candidate.
+
+    Attributes:
+        keypoints (Tensor): (B, P, K, 2), (x, y) in input pixels.
+        keypoint_scores (Tensor): (B, P, K), visibility probabilities.
+        scores (Tensor): (B, P), pose scores in [0, 1].
+        valid (Tensor): bool (B, P), False for empty slots.
+        centers (Tensor): int64 (B, P, 2), center candidates in input pixels.
+    """
+
+    keypoints: Tensor
+    keypoint_scores: Tensor
+    scores: Tensor
+    valid: Tensor
+    centers: Tensor
