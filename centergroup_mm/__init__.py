@@ -12,6 +12,15 @@ from .version import __version__
 check_host()
 
 # Registration: importing a sub-package puts its modules into the registries.
-from . import engine
+from . import codecs, datasets, engine, losses, models, task_modules
 
-__all__ = ['__version__', 'check_host', 'engine']
+__all__ = [
+    '__version__',
+    'check_host',
+    'codecs',
+    'datasets',
+    'engine',
+    'losses',
+    'models',
+    'task_modules',
+]

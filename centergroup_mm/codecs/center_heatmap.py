@@ -6,7 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
 
+from ..ops.candidates import select_candidates
+from ..ops.poses import refine_locations
+from ..structures import Candidates
 from .gaussian import draw_gaussians
 
 
@@ -146,13 +150,55 @@ class CenterHeatmap(BaseKeypointCodec):
         encoded['heatmaps'] = heatmaps
         return encoded
 
+    def find_candidates(
+        self, heatmaps: Tensor, inside: Tensor, usable: Tensor
+    ) -> tuple[Candidates, Candidates]:
+        """Candidates of keypoints and centers, see :func:`select_candidates`.
+
+        Args:
+            heatmaps (Tensor): (B, K + 1, h, w) at input resolution.
+            inside (Tensor): bool (B, 1, h, w), True inside the image.
+            usable (Tensor): bool (B, 1, h, w), where a candidate may be valid.
+
+        Returns:
+            tuple[Candidates, Candidates]: (B, K, M) keypoints and (B, 1, P) centers.
+        """
+        keypoint_maps, center_maps = heatmaps[:, :-1], heatmaps[:, -1:]
+        rule = {
+            'score_floor': self.score_floor,
+            'min_candidates': self.min_candidates,
+        }
+        keypoints = select_candidates(
+            keypoint_maps,
+            inside,
+            usable,
+            self.keypoint_kernel,
+            self.num_candidates,
+            **rule,
+        )
+        centers = select_candidates(
+            center_maps, inside, usable, self.center_kernel, self.num_centers, **rule
+        )
+        return keypoints, centers
+
+    @staticmethod
+    def refine(heatmaps: Tensor, coords: Tensor) -> Tensor:
+        """Sub-pixel locations, see :func:`refine_locations`."""
+        return refine_locations(heatmaps, coords)
+
     def decode(self, encoded):
-        """Not written yet.
+        """Not defined: heatmaps alone do not tell which keypoints belong together.
+
+        :class:`CenterGroupHead` decodes with :meth:`find_candidates` and
+        :meth:`refine`, its grouping in between.
 
         Raises:
             NotImplementedError: Always.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            'CenterHeatmap cannot decode poses from heatmaps alone; predict with '
+            'CenterGroupHead, which groups the candidates.'
+        )
 
     def _inside(
         self, keypoints: np.ndarray, labelled: np.ndarray, downscale: int

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a checkpoint must hold to become a CenterGroup model.
+
+The host loads weights non-strictly and only logs what did not fit, so that a model may
+predict, or train on, with random weights unnoticed. Here a checkpoint is either the
+whole model, or a whole detector, or an error.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+DETECTOR_PREFIXES = ('backbone.', 'head.detector.')
+# Stored by the preprocessor and by old batch norms, without influence on the result.
+IGNORED = ('data_preprocessor.', 'num_batches_tracked')
+SHOWN = 5
+
+
+class CheckpointMismatchError(RuntimeError):
+    """The checkpoint does not fit the model of the config."""
+
+
+def rename_detector(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the head of a stand-alone HigherHRNet its place inside CenterGroup's head.
+
+    Args:
+        weights (Mapping[str, Tensor]): Any state dict.
+
+    Returns:
+        dict[str, Tensor]: The same weights under the names of this model.
+    """
+    if any(key.startswith('head.detector.') for key in weights):
+        return dict(weights)
+    return {
+        'head.detector.' + key[len('head.') :] if key.startswith('head.') else key: w
+        for key, w in weights.items()
+    }
+
+
+def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
+    """Check that ``weights`` are a whole model or a whole detector.
+
+    Args:
+        own (Mapping[str, Tensor]): State dict of the model.
+        weights (Mapping[str, Tensor]): State dict of the checkpoint.
+
+    Returns:
+        bool: True for a whole model, False for a detector.
+
+    Raises:
+        CheckpointMismatchError: For anything else; says which keys differ.
+    """
+    own = {key: w for key, w in own.items() if not _ignored(key)}
+    weights = {key: w for key, w in weights.items() if not _ignored(key)}
+    missing = [key for key in own if key not in weights]
+    detector_only = missing and not any(
+        key in own and not _in_detector(key) for key in weights
+    )
+    if detector_only:
+        missing = [key for key in missing if _in_detector(key)]
+    problems = {
+        'missing in the checkpoint': missing,
+        'unknown to the model': [key for key in weights if key not in own],
+        'of another shape': [
+            f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
+            for key in weights
+            if key in own and weights[key].shape != own[key].shape
+        ],
+    }
+    if any(problems.values()):
+        raise CheckpointMismatchError(_describe(problems))
+    return not detector_only
+
+
+def _ignored(key: str) -> bool:
+    return key.startswith(IGNORED[0]) or key.endswith(IGNORED[1])
+
+
+def _in_detector(key: str) -> bool:
+    return key.startswith(DETECTOR_PREFIXES)
+
+
+def _describe(problems: Mapping[str, list[str]]) -> str:
+    lines = [
+        'The checkpoint does not fit the model. Expected all weights of this '
+        'CenterGroup, or all weights of its detector (HigherHRNet with the person '
+        'center). Check that config and checkpoint belong together: backbone width, '
+        'number of keypoint types, and that the detector was trained with centers.'
+    ]
+    for problem, keys in problems.items():
+        if keys:
+            more = f', and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
+            lines.append(f'{len(keys)} {problem}: {", ".join(keys[:SHOWN])}{more}')
+    return '\n  '.join(lines)

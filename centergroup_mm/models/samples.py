@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between the host's data samples and batched tensors."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.structures import InstanceData
+from mmpose.utils.typing import InstanceList, SampleList
+from torch import Tensor
+
+from ..structures import Poses
+
+
+def stack_views(
+    feats: Sequence, flip_test: bool, multiscale_test: bool
+) -> list[Tensor]:
+    """Bring the host's nesting of features into one tensor per test scale.
+
+    Args:
+        feats (Sequence): Backbone output (a tuple of maps); ``[original, mirrored]``
+            outputs with ``flip_test``; a list of either with ``multiscale_test``.
+        flip_test (bool): Whether there are mirrored views.
+        multiscale_test (bool): Whether there are several scales.
+
+    Returns:
+        list[Tensor]: Per scale (B, C, h, w), or (2B, C, h, w) with mirrored views.
+    """
+    scales = feats if multiscale_test else [feats]
+    if flip_test:
+        return [torch.cat((view[0][0], view[1][0])) for view in scales]
+    return [view[0] for view in scales]
+
+
+def stack_masks(samples: SampleList, name: str) -> tuple[Tensor, Tensor]:
+    """Collect a mask of ``input_masks`` at 1/4 and at full resolution.
+
+    Args:
+        samples (list[PoseDataSample]): B samples of one input size.
+        name (str): ``valid`` or ``supervised``.
+
+    Returns:
+        tuple[Tensor, Tensor]: bool (B, 1, h/4, w/4) and (B, 1, h, w).
+    """
+    masks = [getattr(sample.input_masks, name) for sample in samples]
+    quarter, full = (torch.stack(level).bool() for level in zip(*masks, strict=True))
+    return quarter, full
+
+
+def flip_types(samples: SampleList, num_keypoints: int) -> list[int]:
+    """Mirror image of every type, the center (last) being its own.
+
+    Raises:
+        ValueError: If the dataset has another number of keypoint types than the model.
+    """
+    flip_indices = list(samples[0].metainfo['flip_indices'])
+    if len(flip_indices) != num_keypoints:
+        raise ValueError(
+            f'The model has {num_keypoints} keypoint types, the dataset '
+            f'{len(flip_indices)} (sample {samples[0].metainfo.get("img_path")}). Set '
+            'model.head.num_keypoints to the number in the dataset metainfo.'
+        )
+    return [*flip_indices, num_keypoints]
+
+
+def to_instances(poses: Poses, score_thr: float) -> InstanceList:
+    """Move poses to the host, without empty slots and low scores.
+
+    Args:
+        poses (Poses): (B, P) slots.
+        score_thr (float): Poses scoring less are dropped.
+
+    Returns:
+        list[InstanceData]: Per image numpy ``keypoints`` (n, K, 2),
+        ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,).
+    """
+    fields = (poses.keypoints, poses.keypoint_scores, poses.scores, poses.valid)
+    arrays = [field.cpu().numpy() for field in fields]
+    instances = []
+    for keypoints, keypoint_scores, scores, valid in zip(*arrays, strict=True):
+        kept = valid & (scores >= score_thr)
+        instances.append(
+            InstanceData(
+                keypoints=keypoints[kept],
+                keypoint_scores=keypoint_scores[kept],
+                bbox_scores=scores[kept],
+            )
+        )
+    return instances

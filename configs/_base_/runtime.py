@@ -1,0 +1,18 @@
+# What every CenterGroup config shares: plug-in, hooks, logging.
+_base_ = ['mmpose::_base_/default_runtime.py']
+
+custom_imports = dict(imports=['centergroup_mm'], allow_failed_imports=False)
+
+# Files are written whole or not at all, so a killed training resumes. Iterations are
+# counted, not epochs.
+default_hooks = dict(
+    checkpoint=dict(
+        type='AtomicCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2
+    )
+)
+custom_hooks = [
+    dict(type='SyncBuffersHook'),
+    # Stops at the first loss that is not finite.
+    dict(type='mmdet.CheckInvalidLossHook', interval=50),
+]
+log_processor = dict(by_epoch=False)
