@@ -51,9 +51,9 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = make_parser()
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.workers < 1:
         parser.error(f'workers is {args.workers}, not at least 1')
     # A polite kill unwinds as Ctrl-C does, so that nothing half-written stays.

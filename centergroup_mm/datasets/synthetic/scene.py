@@ -127,8 +127,8 @@ def sample_places(rng: np.random.Generator, size: int, crowding: float):
     for _ in range(count):
         if spots and rng.random() < crowding:
             x, near = spots[rng.integers(len(spots))]
-            step = rng.uniform(0.06, 0.26) * stature * rng.choice((-1, 1))
-            spot = x + step, near * rng.uniform(0.93, 1.07)
+            step = rng.uniform(0.05, 0.22) * stature * rng.choice((-1, 1))
+            spot = x + step, near * rng.uniform(0.95, 1.06)
         else:
             spot = _farthest(rng, spots, size)
         x = float(np.clip(spot[0], 0.04 * size, 0.96 * size))
@@ -144,7 +144,7 @@ def sample_places(rng: np.random.Generator, size: int, crowding: float):
 def _farthest(rng, spots, size):
     """Return the one of a few random spots that keeps most clear of the others."""
     tries = [
-        (rng.uniform(0.08, 0.92) * size, rng.uniform(0.75, 1.15)) for _ in range(8)
+        (rng.uniform(0.08, 0.92) * size, rng.uniform(0.75, 1.15)) for _ in range(6)
     ]
     if not spots:
         return tries[0]
