@@ -37,9 +37,8 @@ class LoadColorImage(LoadImage):
             ) from error
         except (AssertionError, cv2.error) as error:
             raise ValueError(
-                f'{path} cannot be read as an image: the file is empty, damaged or of '
-                f'a type that OpenCV does not know ({error}). Replace it or leave it '
-                'out.'
+                f'Image {path} cannot be read as an image: the file is empty, damaged '
+                'or of a type that OpenCV does not know. Replace it or leave it out.'
             ) from error
 
 

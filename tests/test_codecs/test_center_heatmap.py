@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Targets of the center heatmap codec."""
+
+import numpy as np
+import pytest
+from mmpose.registry import KEYPOINT_CODECS
+
+from centergroup_mm.codecs import CenterHeatmap
+
+SIZE = (64, 64)
+
+
+def one_person(*points):
+    """Keypoints (1, K, 2), all labelled."""
+    return np.array([points], dtype=np.float32)
+
+
+def encode(keypoints, visible=None, codec=None, **kwargs):
+    return (codec or CenterHeatmap(SIZE)).encode(keypoints, visible, **kwargs)
+
+
+def test_is_registered():
+    codec = KEYPOINT_CODECS.build({'type': 'CenterHeatmap', 'input_size': SIZE})
+    assert isinstance(codec, CenterHeatmap)
+
+
+def test_peak_is_truncated_pixel_at_each_resolution():
+    encoded = encode(one_person((33.9, 18.9), (41.0, 31.0)))
+    for heatmaps, downscale in zip(encoded['heatmaps'], (4, 2), strict=True):
+        assert heatmaps.shape == (3, 64 // downscale, 64 // downscale)
+        assert heatmaps.dtype == np.float32
+        y, x = np.unravel_index(heatmaps[0].argmax(), heatmaps[0].shape)
+        assert (x, y) == (int(33.9 / downscale), int(18.9 / downscale))
+        assert heatmaps[0, y, x] == 1
+
+
+def test_gaussian_has_its_window_and_nothing_beyond():
+    heatmap = encode(one_person((32, 32)))['heatmaps'][1][0]
+    y, x = np.mgrid[:32, :32] - 16
+    expected = np.exp(-(x**2 + y**2) / (2 * 2.0**2))
+    window = np.maximum(abs(x), abs(y)) <= 7
+    np.testing.assert_allclose(heatmap[window], expected[window], rtol=1e-6)
+    assert not heatmap[~window].any()
+    assert np.count_nonzero(heatmap) == 15 * 15
+    assert heatmap[heatmap > 0].min() > np.finfo(np.float32).tiny
+
+
+def test_gaussians_are_cut_at_the_border_of_the_map():
+    heatmap = encode(one_person((0, 63.9)))['heatmaps'][0][0]
+    assert heatmap[15, 0] == 1
+    assert np.count_nonzero(heatmap) == 8 * 8
+
+
+def test_persons_are_merged_by_their_maximum():
+    people = np.concatenate((one_person((20, 20)), one_person((28, 20))))
+    both = encode(people)['heatmaps'][1][0]
+    alone = [encode(person[None])['heatmaps'][1][0] for person in people]
+    np.testing.assert_array_equal(both, np.maximum(*alone))
+
+
+def test_center_is_mean_of_visible_keypoints():
+    keypoints = one_person((10, 10), (30, 20), (90, 10), (60, 60))
+    encoded = encode(keypoints, np.array([[1, 2, 1, 0]]))
+    np.testing.assert_allclose(encoded['center_labels'], [[20, 15]])
+    np.testing.assert_array_equal(encoded['visible_labels'], [[1, 1, 0, 0]])
+    y, x = np.unravel_index(encoded['heatmaps'][0][-1].argmax(), (16, 16))
+    assert (x, y) == (5, 3)
+    assert not encoded['heatmaps'][0][2:4].any()
+
+
+def test_inside_is_half_open():
+    encoded = encode(one_person((0, 0), (64, 10), (63.99, 63.99), (-0.01, 5)))
+    np.testing.assert_array_equal(encoded['visible_labels'], [[1, 0, 1, 0]])
+
+
+def test_mirrored_targets_are_the_mirrored_maps_of_each_resolution():
+    """Flip after scaling and scaling after flip differ; the former is meant."""
+    rng = np.random.default_rng(0)
+    keypoints = rng.integers(4, 60, (3, 5, 2)).astype(np.float32)
+    mirrored = keypoints.copy()
+    mirrored[..., 0] = 63 - mirrored[..., 0]
+    straight = encode(keypoints)
+    flipped = encode(mirrored, flip=True)
+    for level, downscale in enumerate((4, 2)):
+        # On multiples of the downscale truncation loses nothing.
+        exact = keypoints // downscale * downscale
+        exact_mirrored = exact.copy()
+        exact_mirrored[..., 0] = 63 - exact[..., 0]
+        np.testing.assert_array_equal(
+            encode(exact_mirrored, flip=True)['heatmaps'][level][:5],
+            encode(exact)['heatmaps'][level][:5, :, ::-1],
+        )
+    np.testing.assert_allclose(
+        flipped['center_labels'][:, 0], 63 - straight['center_labels'][:, 0], rtol=1e-6
+    )
+
+
+def test_tag_indices_point_to_the_peaks():
+    rng = np.random.default_rng(1)
+    keypoints = rng.uniform(-10, 74, (6, 4, 2)).astype(np.float32)
+    encoded = encode(keypoints)
+    tags = encoded['tag_indices']
+    assert tags.shape == (len(encoded['keypoint_labels']), 5, 2)
+    assert tags.dtype == np.int64
+    np.testing.assert_array_equal(tags[:, :4, 1], encoded['visible_labels'])
+    maps = encoded['heatmaps'][0].reshape(5, -1)
+    for channel in range(5):
+        index, visible = tags[:, channel].T
+        np.testing.assert_array_equal(maps[channel, index[visible == 1]], 1)
+        assert not index[visible == 0].any()
+
+
+def test_persons_without_visible_keypoint_are_no_targets():
+    keypoints = np.concatenate((one_person((80, 80)), one_person((20, 20))))
+    encoded = encode(keypoints, box_areas=np.array([100.0, 400.0]))
+    np.testing.assert_array_equal(encoded['keypoint_labels'], keypoints[1:])
+    np.testing.assert_array_equal(encoded['box_area_labels'], [400])
+    assert (encoded['heatmaps'][0] == 1).sum() == 2
+
+
+def test_no_person():
+    encoded = encode(np.zeros((0, 5, 2)), np.zeros((0, 5)), box_areas=np.zeros(0))
+    shapes = {
+        'keypoint_labels': (0, 5, 2),
+        'visible_labels': (0, 5),
+        'center_labels': (0, 2),
+        'box_area_labels': (0,),
+        'tag_indices': (0, 6, 2),
+    }
+    assert {key: encoded[key].shape for key in shapes} == shapes
+    assert [maps.shape for maps in encoded['heatmaps']] == [(6, 16, 16), (6, 32, 32)]
+    assert not any(maps.any() for maps in encoded['heatmaps'])
+
+
+def test_more_persons_than_candidates():
+    keypoints = np.random.default_rng(2).uniform(0, 64, (50, 3, 2))
+    encoded = encode(keypoints, codec=CenterHeatmap(SIZE, num_candidates=30))
+    assert len(encoded['keypoint_labels']) == 50
+
+
+def test_without_center_there_are_k_maps():
+    encoded = encode(
+        one_person((10, 10), (20, 20)), codec=CenterHeatmap(SIZE, with_center=False)
+    )
+    assert encoded['heatmaps'][0].shape[0] == 2
+    assert encoded['tag_indices'].shape == (1, 2, 2)
+
+
+def test_refuses_sizes_that_do_not_divide():
+    with pytest.raises(ValueError, match=r'\(62, 64\).*downscale 4'):
+        CenterHeatmap((62, 64))

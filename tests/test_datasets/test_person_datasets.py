@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading and checking of annotations."""
+
+import re
+
+import numpy as np
+import pytest
+
+
+def test_persons_and_ignore_regions(build_dataset, make_content, person):
+    crowd = {'size': [60, 80], 'counts': [0, 4800]}
+    dataset = build_dataset(
+        make_content(
+            person(7),
+            person(8, iscrowd=1, segmentation=crowd),
+            person(9, keypoints=[0] * 15, segmentation=[[0, 0, 9, 0, 9, 9]]),
+            person(10, keypoints=None, num_keypoints=None),
+            person(11, bbox=[5.0, 5.0, 0.0, 10.0]),
+        )
+    )
+    sample = dataset[0]
+    assert sample['id'] == [7, 8, 9, 10, 11]
+    assert [region['id'] for region in sample['ignore_regions']] == [8, 9, 10, 11]
+    assert sample['ignore_regions'][0]['segmentation'] == crowd
+    assert sample['ignore_regions'][2]['segmentation'] is None
+    assert sample['keypoints'].shape == (1, 5, 2)
+    np.testing.assert_array_equal(sample['keypoints_visible'], [[1, 1, 1, 1, 0]])
+    np.testing.assert_array_equal(sample['bbox'], [[15, 5, 45, 50]])
+    assert sample['flip_indices'] == [0, 2, 1, 4, 3]
+
+
+def test_boxes_are_not_clipped_to_the_size_in_the_file(
+    build_dataset, make_content, person
+):
+    image = {'id': 1, 'file_name': 'one.png', 'width': 20, 'height': 20}
+    dataset = build_dataset(make_content(person(), images=[image]))
+    np.testing.assert_array_equal(dataset[0]['bbox'], [[15, 5, 45, 50]])
+
+
+def test_images_without_persons(build_dataset, make_content, person, test_pipeline):
+    images = [{'id': i, 'file_name': 'one.png'} for i in (1, 2)]
+    content = make_content(person(), images=images)
+    assert [sample['img_id'] for sample in build_dataset(content)] == [1]
+
+    tested = build_dataset(content, test_mode=True, pipeline=test_pipeline())
+    assert [packed['data_samples'].img_id for packed in tested] == [1, 2]
+    empty = tested[1]['data_samples']
+    assert empty.id == []
+    assert empty.category_id == 1
+    assert empty.gt_instances.keypoints.shape == (0, 5, 2)
+
+
+def test_image_of_a_crowd_alone_is_trained_on_beside_others(
+    build_dataset, make_content, person
+):
+    images = [{'id': i, 'file_name': 'one.png'} for i in (1, 2)]
+    content = make_content(person(1), person(2, image_id=2, iscrowd=1), images=images)
+    assert [len(sample['keypoints']) for sample in build_dataset(content)] == [1, 0]
+
+
+def test_other_categories_are_left_out(build_dataset, make_content, person):
+    categories = [
+        {'id': 1, 'name': 'person', 'keypoints': ['head']},
+        {'id': 2, 'name': 'dog'},
+    ]
+    dog = {'id': 5, 'image_id': 1, 'category_id': 2}
+    dataset = build_dataset(make_content(person(), dog, categories=categories))
+    assert dataset[0]['id'] == [1]
+
+
+def test_crowd_index(build_dataset, make_content, person):
+    image = {'id': 1, 'file_name': 'one.png', 'crowdIndex': 0.4}
+    assert (
+        build_dataset(make_content(person(), images=[image]))[0]['crowd_index'] == 0.4
+    )
+
+
+def test_sample_interval(build_dataset, make_content, person):
+    images = [{'id': i, 'file_name': 'one.png'} for i in range(4)]
+    people = [person(i + 1, image_id=i) for i in range(4)]
+    dataset = build_dataset(make_content(*people, images=images), sample_interval=2)
+    assert [sample['img_id'] for sample in dataset] == [0, 2]
+
+
+FAULTS = {
+    'no box': ({'bbox': None}, r'annotation 3 has no "bbox"'),
+    'negative box': ({'bbox': [1.0, 2.0, -3.0, 4.0]}, r'annotation 3.*-3\.0'),
+    'box of three': ({'bbox': [1.0, 2.0, 3.0]}, r'annotation 3.*expected four'),
+    'NaN in box': ({'bbox': [1.0, float('nan'), 3.0, 4.0]}, r'annotation 3.*nan'),
+    'too few keypoints': ({'keypoints': [1] * 51}, r'annotation 3 has 51.*expected 15'),
+    'keypoints no list': ({'keypoints': 'none'}, r'annotation 3 has none'),
+    'infinite keypoint': ({'keypoints': [float('inf')] * 15}, r'annotation 3.*inf'),
+    'NaN keypoint': ({'keypoints': [0.0, float('nan')] + [0] * 13}, r'tion 3.*nan'),
+    'text keypoint': ({'keypoints': ['a'] + [0] * 14}, r"annotation 3.*'a'"),
+    'text id': ({'id': 'three'}, r"annotation number 1 has the id 'three'"),
+    'same id': ({'id': 1}, r'annotation id 1 occurs twice'),
+    'category': ({'category_id': 4}, r'annotation 3 has the category_id 4'),
+}
+
+
+@pytest.mark.parametrize(('changes', 'message'), FAULTS.values(), ids=FAULTS.keys())
+def test_fault_names_file_annotation_and_value(
+    build_dataset, make_content, person, changes, message
+):
+    content = make_content(person(1), person(**{'id_': 3, **changes}))
+    with pytest.raises(ValueError, match=r'annotations\.json: .*' + message):
+        build_dataset(content)
+
+
+def test_wrong_number_of_keypoints_points_to_the_metainfo(
+    build_dataset, make_content, person
+):
+    with pytest.raises(ValueError, match=r'metainfo=dict\(from_file=\.\.\.\)'):
+        build_dataset(make_content(person(keypoints=[1] * 51)))
+
+
+def test_evaluation_needs_listed_keypoints(build_dataset, make_content, person):
+    content = make_content(person(1), person(2, keypoints=None))
+    with pytest.raises(ValueError, match=r'annotation 2 .* give 15 zeros'):
+        build_dataset(content, test_mode=True)
+
+
+@pytest.mark.parametrize('identity', ['a', 1.5, None])
+def test_image_ids_must_be_integers(build_dataset, make_content, person, identity):
+    image = {'id': identity, 'file_name': 'one.png'}
+    content = make_content(person(image_id=identity), images=[image])
+    with pytest.raises(ValueError, match=re.escape(repr(identity)) + r'.*integers'):
+        build_dataset(content)
+
+
+def test_image_ids_must_be_unique(build_dataset, make_content, person):
+    content = make_content(person())
+    content['images'] *= 2
+    with pytest.raises(ValueError, match=r'annotations\.json: image id 1 occurs twice'):
+        build_dataset(content)
+
+
+def test_annotations_of_no_image(build_dataset, make_content, person):
+    with pytest.raises(ValueError, match=r"annotations\.json.*'1'"):
+        build_dataset(make_content(person(image_id='1')))
+    dataset = build_dataset(make_content(person(1), person(2, image_id=5)))
+    assert dataset[0]['id'] == [1]
+
+
+@pytest.mark.parametrize('people', [[], [{'iscrowd': 1}], [{'keypoints': [0] * 15}]])
+def test_nothing_to_train_on(build_dataset, make_content, person, people):
+    content = make_content(*(person(**changes) for changes in people))
+    with pytest.raises(ValueError, match=r'annotations\.json: none of its 1 images'):
+        build_dataset(content)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [('{"images": [', 'not a JSON file'), ('[]', '"images"'), ('{}', '"images"')],
+)
+def test_broken_file(build_dataset, text, message):
+    with pytest.raises(ValueError, match=r'annotations\.json.*' + message):
+        build_dataset(text)
+
+
+def test_several_keypoint_categories(build_dataset, make_content, person):
+    categories = [{'id': 1, 'name': 'person'}, {'id': 2, 'name': 'dog'}]
+    with pytest.raises(ValueError, match=r'2 categories .*\[1, 2\].*expected one'):
+        build_dataset(make_content(person(), categories=categories))
+
+
+def test_missing_annotation_file(build_dataset, make_content):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.json'):
+        build_dataset(make_content(), ann_file='nowhere.json')
+
+
+def test_refuses_top_down_data(build_dataset, make_content, person):
+    with pytest.raises(ValueError, match="data_mode='bottomup'"):
+        build_dataset(make_content(person()), data_mode='topdown')
+
+
+def test_keypoint_types_come_from_the_metainfo_class(
+    build_dataset, make_content, person
+):
+    settings = {'type': 'CenterGroupCrowdPoseDataset', 'metainfo': None}
+    with pytest.raises(ValueError, match='expected 42'):
+        build_dataset(make_content(person()), **settings)
+    dataset = build_dataset(make_content(person(keypoints=[1] * 42)), **settings)
+    assert dataset[0]['keypoints'].shape == (1, 14, 2)
