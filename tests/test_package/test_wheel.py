@@ -128,3 +128,37 @@ def test_mim_lists_the_models_of_an_installed_wheel(run_cli, elsewhere, tmp_path
     )
     for name in ('centergroup_w32', 'centergroup_w48', 'centergroup_w48_crowdpose'):
         assert name in result.stdout
+
+
+@pytest.mark.slow
+def test_mim_trains_and_tests_from_an_installed_wheel(run_cli, elsewhere, tmp_path):
+    """By a config's name alone, in a folder that has nothing of the checkout."""
+    tools = Path(elsewhere['PYTHONPATH']) / 'centergroup_mm/.mim/tools'
+    crowd = ['--num-train', '2', '--num-val', '2']
+    run_cli(
+        ['python', tools / 'make_crowd.py', 'data/crowd', *crowd],
+        cwd=tmp_path,
+        env=elsewhere,
+    )
+    common = ['centergroup_tiny.py', '--gpus', '0', '--work-dir', 'work']
+    options = [
+        '--cfg-options',
+        'train_cfg.max_iters=1',
+        'train_dataloader.batch_size=1',
+        'val_dataloader.batch_size=1',
+    ]
+    trained = run_cli(
+        ['mim', 'train', 'centergroup_mm', *common, *options],
+        cwd=tmp_path,
+        env=elsewhere,
+    )
+    assert 'find the config file in codebase centergroup_mm' in trained.stdout
+    assert 'Training finished successfully' in trained.stdout
+
+    checkpoint = ['--checkpoint', 'work/iter_1.pth']
+    tested = run_cli(
+        ['mim', 'test', 'centergroup_mm', *common, *checkpoint],
+        cwd=tmp_path,
+        env=elsewhere,
+    )
+    assert 'coco/AP' in tested.stdout
