@@ -6,7 +6,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from .figure import Colour, Shape
+from .figure import Shape
+from .outfit import Colour
 from .render import SUPERSAMPLING, Light, draw_shapes, fill, smooth_noise
 
 

@@ -13,80 +13,14 @@ import cv2
 import numpy as np
 
 from .body import FACE_POINTS, HEAD_AXES, SIDES, Body
+from .outfit import Colour, Outfit
 
 _ANGLES = np.linspace(0, 2 * np.pi, 14, endpoint=False)
 CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32)
 
-Colour = tuple[float, float, float]
-
 # A face point is seen while the cosine between the surface there and the
 # direction to the camera exceeds this; ears stick out and are seen from the front.
 EYE_SEEN, EAR_SEEN = 0.05, -0.35
-
-
-@dataclass(frozen=True)
-class Outfit:
-    """What a person wears; a scene has few, and several persons share one.
-
-    Arms and legs, and hands and feet, draw their colours and sleeve lengths
-    from the same distributions, and both sides are alike, so that a limb's
-    colour tells neither its type nor its side.
-
-    Attributes:
-        skin, hair: Colours (BGR, 0-255).
-        torso, arm, leg, hand, foot: Colours of the clothes.
-        arm_sleeve, leg_sleeve: How far cloth reaches down a limb, 0 to 2, in
-            segments of the limb.
-        hat: Colour of a cap, or None.
-        jacket: Whether the front shows a zip line down to the belt.
-        pattern: Index of the cloth pattern.
-    """
-
-    skin: Colour
-    hair: Colour
-    torso: Colour
-    arm: Colour
-    leg: Colour
-    hand: Colour
-    foot: Colour
-    arm_sleeve: float
-    leg_sleeve: float
-    hat: Colour | None
-    jacket: bool
-    pattern: int
-
-
-def sample_outfit(
-    rng: np.random.Generator,
-    cloths: list[Colour],
-    skins: list[Colour],
-    hairs: list[Colour],
-) -> Outfit:
-    """Draw an outfit from a scene's colours."""
-
-    def pick(colours):
-        return colours[rng.integers(len(colours))]
-
-    torso, skin = pick(cloths), pick(skins)
-    arm, leg = (torso if rng.random() < 0.35 else pick(cloths) for _ in range(2))
-    hand, foot = (skin if rng.random() < 0.6 else pick(cloths) for _ in range(2))
-    arm_sleeve, leg_sleeve = (
-        2.0 if rng.random() < 0.4 else rng.uniform(0.2, 1.9) for _ in range(2)
-    )
-    return Outfit(
-        skin=skin,
-        hair=pick(hairs),
-        torso=torso,
-        arm=arm,
-        leg=leg,
-        hand=hand,
-        foot=foot,
-        arm_sleeve=arm_sleeve,
-        leg_sleeve=leg_sleeve,
-        hat=pick(cloths) if rng.random() < 0.15 else None,
-        jacket=bool(rng.random() < 0.5),
-        pattern=int(rng.integers(4)),
-    )
 
 
 @dataclass

@@ -7,7 +7,8 @@ import numpy as np
 
 from .backdrop import draw_backdrop, draw_shadow
 from .body import sample_body
-from .figure import Colour, Figure, sample_outfit
+from .figure import Figure
+from .outfit import sample_outfit, sample_palette
 from .render import (
     SUPERSAMPLING,
     cloth,
@@ -26,15 +27,6 @@ _COUNT_WEIGHTS = 1.0 / (_COUNTS + 2.0)
 
 # What an instance map holds where a crowd region's people are seen.
 CROWD_ID = 255
-
-_SKINS = (
-    (196, 214, 240),
-    (150, 180, 225),
-    (110, 145, 200),
-    (75, 105, 160),
-    (45, 65, 105),
-)
-_HAIRS = ((25, 25, 30), (30, 45, 75), (60, 95, 140), (95, 160, 200), (120, 120, 125))
 
 
 @dataclass
@@ -78,17 +70,13 @@ def sample_scene(rng: np.random.Generator, size: int, crowding: float) -> Scene:
             in front of, behind or beside somebody).
     """
     light = sample_light(rng, size)
-    skins = _choose(rng, _SKINS, rng.integers(1, 4))
-    hairs = _choose(rng, _HAIRS, rng.integers(1, 4))
-    cloths = [_sample_cloth(rng) for _ in range(rng.integers(2, 6))]
-    outfits = [
-        sample_outfit(rng, cloths, skins, hairs) for _ in range(rng.integers(1, 4))
-    ]
+    palette = sample_palette(rng)
+    outfits = [sample_outfit(rng, palette) for _ in range(rng.integers(1, 4))]
     side = SUPERSAMPLING * size
     textures = [cloth(rng, side, outfit.pattern) for outfit in outfits]
     pitch = rng.uniform(0, 18)
     places, horizon = sample_places(rng, size, crowding)
-    canvas = draw_backdrop(rng, size, horizon, light, cloths + skins)
+    canvas = draw_backdrop(rng, size, horizon, light, palette.cloths + palette.skins)
     instances = np.zeros((side, side), np.uint8)
 
     def draw(foot, stature) -> Figure:
@@ -164,18 +152,3 @@ def _sample_far_group(rng, size, horizon):
         for _ in range(rng.integers(4, 8))
     ]
     return sorted(places, key=lambda place: place[0][1])
-
-
-def _sample_cloth(rng) -> Colour:
-    """Return a grey, a muted or, less often, a strong colour."""
-    value, strength = rng.uniform(25, 240), rng.choice((0.1, 0.45, 0.9))
-    return tuple(value * (1 - strength * rng.uniform(0, 1, 3)))
-
-
-def _choose(rng, colours, count) -> list[Colour]:
-    """Return `count` of the colours, each a little changed."""
-    picks = rng.choice(len(colours), count, replace=False)
-    return [
-        tuple(np.clip(np.array(colours[i]) + rng.normal(0, 8, 3), 5, 250))
-        for i in picks
-    ]
