@@ -41,7 +41,7 @@ def test_keypoints_map_back_to_the_image(size, test_pipeline):
     """By the host's own way from network to image coordinates."""
     width, height = size
     image = np.zeros((height, width, 3), dtype=np.uint8)
-    x, y = width // 3, height // 2
+    x, y = width // 3, height // 5
     image[y, x] = 255
     packed = Compose(test_pipeline(256))({'img': image})
     light = packed['inputs'].float().mean(dim=0)
@@ -55,6 +55,13 @@ def test_keypoints_map_back_to_the_image(size, test_pipeline):
     )
     BottomupPoseEstimator.add_pred_to_datasample(None, [poses], None, [sample])
     np.testing.assert_allclose(sample.pred_instances.keypoints[0, 0], (x, y), atol=0.05)
+
+
+def test_center_is_rounded_half_to_even():
+    image = np.zeros((61, 83, 3), dtype=np.uint8)
+    for turned, center in ((image, (42, 30)), (image.transpose(1, 0, 2), (30, 42))):
+        results = BottomupAlignedResize((64, 64)).transform({'img': turned})
+        np.testing.assert_array_equal(results['input_center'], center)
 
 
 def test_scales_cover_the_same_region(test_pipeline):
