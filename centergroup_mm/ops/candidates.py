@@ -8,11 +8,38 @@ from torch import Tensor
 from ..structures import Candidates
 
 
+def sliding_max(maps: Tensor, kernel_size: int, dim: int) -> Tensor:
+    """Maximum over a window along one dimension; the window ignores what lies outside.
+
+    Windows grow by doubling: the maximum over 2n pixels is that of two windows of n.
+
+    Args:
+        maps (Tensor): Any shape.
+        kernel_size (int): Odd length of the window.
+        dim (int): -1 or -2.
+
+    Returns:
+        Tensor: Same shape.
+    """
+    half = kernel_size // 2
+    pad = (half, half) if dim == -1 else (0, 0, half, half)
+    maps = F.pad(maps, pad, value=float('-inf'))
+    reached = 1
+    while reached < kernel_size:
+        step = min(reached, kernel_size - reached)
+        length = maps.shape[dim] - step
+        maps = torch.maximum(
+            maps.narrow(dim, 0, length), maps.narrow(dim, step, length)
+        )
+        reached += step
+    return maps
+
+
 def keep_local_maxima(heatmaps: Tensor, kernel_size: int) -> Tensor:
     """Set everything to zero that is not the maximum of its window.
 
-    The window is square and ignores what lies outside the map. A maximum over a
-    square is a maximum over rows of maxima over columns, so two thin poolings do.
+    The window is square and ignores what lies outside the map. A maximum over a square
+    is a maximum over rows of maxima over columns.
 
     Args:
         heatmaps (Tensor): (B, C, h, w).
@@ -22,10 +49,8 @@ def keep_local_maxima(heatmaps: Tensor, kernel_size: int) -> Tensor:
         Tensor: (B, C, h, w), the input at local maxima (every pixel of a plateau
         included) and 0 elsewhere.
     """
-    pad = kernel_size // 2
-    pooled = F.max_pool2d(heatmaps, (1, kernel_size), stride=1, padding=(0, pad))
-    pooled = F.max_pool2d(pooled, (kernel_size, 1), stride=1, padding=(pad, 0))
-    return heatmaps * (pooled == heatmaps)
+    window_max = sliding_max(sliding_max(heatmaps, kernel_size, -1), kernel_size, -2)
+    return heatmaps * (window_max == heatmaps)
 
 
 def select_candidates(
