@@ -1,0 +1,53 @@
+# The tiny model on the four COCO photographs that CENTERGROUP_TEST_DATA holds, to be
+# learnt by heart: no augmentation, every step sees all four.
+_base_ = ['../../configs/centergroup_tiny.py']
+
+# The short side of a test image becomes `side`; training crops hold the whole image at
+# the same scale: crop / side = scale factor, which exceeds every aspect ratio here.
+side = (192, 192)
+crop = (320, 320)
+scale = 320 / 192
+
+train_pipeline = [
+    dict(type='LoadColorImage'),
+    dict(
+        type='BottomupSquareAffine',
+        input_size=crop,
+        scale_factor=(scale, scale),
+        shift_factor=0.0,
+        rotate_factor=0.0,
+    ),
+    dict(type='GenerateTarget', encoder=dict(type='CenterHeatmap', input_size=crop)),
+    dict(type='BottomupInputMasks'),
+    dict(type='PackCenterGroupInputs'),
+]
+val_pipeline = [
+    dict(type='LoadColorImage'),
+    dict(type='BottomupAlignedResize', input_size=side, resize_mode='expand'),
+    dict(type='PackCenterGroupInputs'),
+]
+photographs = dict(
+    data_root='{{$CENTERGROUP_TEST_DATA:../shared}}/data/coco_mini/',
+    ann_file='test_coco.json',
+    data_prefix=dict(img=''),
+)
+train_dataloader = dict(
+    batch_size=4, dataset=dict(**photographs, pipeline=train_pipeline)
+)
+val_dataloader = dict(batch_size=4, dataset=dict(**photographs, pipeline=val_pipeline))
+test_dataloader = val_dataloader
+model = dict(test_cfg=dict(flip_test=False))
+
+max_iters = 600
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=max_iters,
+        milestones=[int(0.75 * max_iters)],
+        gamma=0.1,
+        by_epoch=False,
+    ),
+]
