@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of poses side by side: one colour per person, captions above and below.
+
+All images are (H, W, 3) uint8 in OpenCV's BGR order.
+"""
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+CAPTION_HEIGHT = 26
+TITLE_HEIGHT = 30
+GAP = 6
+BLOCK_GAP = 24
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_TEXT_COLOUR = (40, 40, 40)
+_REGION_COLOUR = (190, 190, 190)
+# Fractions of pixels in cv2's drawing functions.
+_SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True)
+class DrawnPeople:
+    """The people of one image.
+
+    Attributes:
+        keypoints (np.ndarray): (N, K, 2), x, y in image pixels.
+        shown (np.ndarray): bool (N, K), False where there is no keypoint to draw.
+        occluded (np.ndarray): bool (N, K), drawn as a ring and not as a disc.
+    """
+
+    keypoints: np.ndarray
+    shown: np.ndarray
+    occluded: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+
+def person_colour(index: int) -> tuple[int, int, int]:
+    """A bright colour, far from those of the neighbouring indices.
+
+    Hues advance by the golden ratio, which never comes back to a hue that was used.
+    """
+    hue = index * 0.618034 % 1
+    value = (1.0, 0.75)[index // 6 % 2]
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.9, value)
+    return round(255 * blue), round(255 * green), round(255 * red)
+
+
+def match_people(people: DrawnPeople, reference: DrawnPeople) -> list[int]:
+    """Number people so that the same number, hence colour, means the same person.
+
+    Pairs are those with the smallest sum of distances between keypoints that both
+    have; whoever is left over gets a number of their own.
+
+    Args:
+        people (DrawnPeople): N people.
+        reference (DrawnPeople): R people, numbered 0 to R - 1.
+
+    Returns:
+        list[int]: Numbers of the N people.
+    """
+    both = people.shown[:, None] & reference.shown[None]
+    offsets = people.keypoints[:, None] - reference.keypoints[None]
+    distances = np.linalg.norm(offsets, axis=-1) * both
+    # Without a common keypoint two people are as far apart as can be.
+    far = max(1.0, distances.max(initial=0.0)) * 2
+    count = both.sum(-1)
+    cost = np.where(count > 0, distances.sum(-1) / np.maximum(count, 1), far)
+    rows, columns = linear_sum_assignment(cost)
+    numbers = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    free = iter(range(len(reference), len(reference) + len(people)))
+    return [numbers[i] if i in numbers else next(free) for i in range(len(people))]
+
+
+def draw_people(
+    image: np.ndarray,
+    people: DrawnPeople,
+    skeleton: Sequence[tuple[int, int]],
+    numbers: Sequence[int] | None = None,
+    scale: float = 1.5,
+    regions: Sequence[Sequence[float]] = (),
+) -> np.ndarray:
+    """Enlarge an image and draw skeletons on it.
+
+    Args:
+        image (np.ndarray): (H, W, 3).
+        people (DrawnPeople): N people, in the image's pixels.
+        skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
+        numbers (Sequence[int], optional): Number of each person, see
+            :func:`person_colour`; 0 to N - 1 without.
+        scale (float): Enlargement. Defaults to 1.5.
+        regions (Sequence[Sequence[float]]): Boxes x, y, width, height in image pixels
+            to outline in grey.
+
+    Returns:
+        np.ndarray: (scale * H, scale * W, 3).
+    """
+    canvas = cv2.resize(
+        image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC
+    ).copy()
+    for x, y, width, height in regions:
+        corners = _places(np.array([(x, y), (x + width, y + height)]), scale)
+        for colour, thickness in (((0, 0, 0), 4), (_REGION_COLOUR, 2)):
+            cv2.rectangle(
+                canvas, *corners, colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS
+            )
+    numbers = range(len(people)) if numbers is None else numbers
+    for person, number in enumerate(numbers):
+        places = _places(people.keypoints[person], scale)
+        _draw_person(
+            canvas,
+            places,
+            people.shown[person],
+            people.occluded[person],
+            skeleton,
+            person_colour(number),
+        )
+    return canvas
+
+
+def _places(points: np.ndarray, scale: float) -> list[tuple[int, int]]:
+    """Image pixels as cv2's fixed-point places on the enlarged image."""
+    enlarged = (points + 0.5) * scale - 0.5
+    return [tuple(p) for p in np.rint(enlarged * 2**_SUBPIXEL_BITS).astype(int)]
+
+
+def _draw_person(canvas, places, shown, occluded, skeleton, colour) -> None:
+    line = dict(lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    links = [(a, b) for a, b in skeleton if shown[a] and shown[b]]
+    # A dark rim first, so that limbs stand out from clothes of their colour.
+    for rim_colour, thickness in (((0, 0, 0), 4), (colour, 2)):
+        for a, b in links:
+            cv2.line(canvas, places[a], places[b], rim_colour, thickness, **line)
+    radius = 3 << _SUBPIXEL_BITS
+    for place, is_shown, is_occluded in zip(places, shown, occluded, strict=True):
+        if is_shown:
+            cv2.circle(canvas, place, radius + 16, (0, 0, 0), -1, **line)
+            inner = (255, 255, 255) if is_occluded else colour
+            cv2.circle(canvas, place, radius, colour, -1, **line)
+            cv2.circle(canvas, place, radius - 20, inner, -1, **line)
+
+
+def make_grid(
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str],
+    captions: Sequence[str],
+    blocks: int = 2,
+) -> np.ndarray:
+    """Arrange rows of tiles under titles, a caption below each row.
+
+    Args:
+        rows (Sequence[Sequence[np.ndarray]]): R rows of T tiles; all tiles (H, W, 3).
+        titles (Sequence[str]): T, above the tiles of each block.
+        captions (Sequence[str]): R.
+        blocks (int): Rows next to each other. Defaults to 2.
+
+    Returns:
+        np.ndarray: The picture, on white.
+
+    Raises:
+        ValueError: If there are no rows or the tiles differ in size.
+    """
+    shapes = {tile.shape for row in rows for tile in row}
+    if len(shapes) != 1:
+        raise ValueError(
+            f'A grid needs tiles of one size, got {sorted(shapes) or "none"}.'
+        )
+    height, width = shapes.pop()[:2]
+    step_x = len(titles) * (width + GAP) - GAP + BLOCK_GAP
+    step_y = height + CAPTION_HEIGHT + GAP
+    lines = -(-len(rows) // blocks)
+    picture_size = (TITLE_HEIGHT + lines * step_y, blocks * step_x - BLOCK_GAP, 3)
+    picture = np.full(picture_size, 255, dtype=np.uint8)
+    for block in range(min(blocks, len(rows))):
+        for column, title in enumerate(titles):
+            left = block * step_x + column * (width + GAP)
+            _write(picture, title, (left, TITLE_HEIGHT - 10), 0.6)
+    for index, (row, caption) in enumerate(zip(rows, captions, strict=True)):
+        left = index % blocks * step_x
+        top = TITLE_HEIGHT + index // blocks * step_y
+        for column, tile in enumerate(row):
+            x = left + column * (width + GAP)
+            picture[top : top + height, x : x + width] = tile
+        _write(picture, caption, (left, top + height + 19), 0.6)
+    return picture
+
+
+def _write(picture: np.ndarray, text: str, place: tuple[int, int], size: float) -> None:
+    cv2.putText(picture, text, place, _FONT, size, _TEXT_COLOUR, 1, cv2.LINE_AA)
