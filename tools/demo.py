@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""See CenterGroup learn to group people: crowd, training, COCO AP, pictures.
+
+Every step leaves its result on disk, and what is already there is not done again: a
+run that was stopped is taken up where it stood, a finished training is kept.
+
+Exit codes: 0 done; 1 a step failed; 2 wrong arguments; 130 or 143 interrupted.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+from mim_command import CommandFailed, run_mim
+from mmengine.config import Config
+from mmpose.apis import MMPoseInferencer
+from rich.progress import track
+
+from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.visualization import draw_comparison, most_crowded
+
+CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'centergroup_tiny.py'
+PICTURES = 12
+# Poses that score less are left out of pictures. AP is measured on all.
+SCORE_THR = 0.3
+# The ablation: the nearest among the candidates that are likely to be a keypoint.
+NEAREST = {
+    'model.head.type': 'NearestKeypointHead',
+    'model.head.min_candidate_score': 0.1,
+}
+QUICK_CROWD = CrowdSpec(num_train=12, num_val=4)
+QUICK_OPTIONS = {
+    'train_cfg.max_iters': 4,
+    'train_cfg.val_interval': 4,
+    'train_dataloader.batch_size': 2,
+    'default_hooks.logger.interval': 1,
+}
+
+
+class Demo:
+    """The steps in order, and what each leaves to the next."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.data_root, self.work_dir = args.data_root, args.work_dir
+        self.retrain = args.retrain
+        self.crowd = QUICK_CROWD if args.quick else CrowdSpec()
+        self.options = QUICK_OPTIONS.copy() if args.quick else {}
+        self.config = Config.fromfile(CONFIG)
+        if self.data_root != Path(self.config.data_root):
+            for part in ('train', 'val', 'test'):
+                key = f'{part}_dataloader.dataset.data_root'
+                self.options[key] = f'{self.data_root}/'
+        self.config.merge_from_dict(self.options)
+        iterations = self.config.train_cfg.max_iters
+        self.checkpoint = self.work_dir / f'iter_{iterations}.pth'
+        self.pictures = self.work_dir / 'pictures'
+        self.grid = self.work_dir / 'crowd_grid.png'
+        self.seconds = {}
+
+    def run(self) -> None:
+        with self.step('Synthetic crowd'):
+            self.make_crowd()
+        with self.step('Training'):
+            self.train()
+        with self.step('COCO AP on the held-out images'):
+            results = {
+                'CenterGroup': self.test('test', {}),
+                'nearest keypoint of each type': self.test('test_nearest', NEAREST),
+            }
+        images = most_crowded(self.data_root / 'annotations' / 'val.json', PICTURES)
+        with self.step('Poses by MMPoseInferencer'):
+            predictions = self.infer(images)
+        with self.step('Picture grid'):
+            picture = draw_comparison(self.data_root / 'val', images, predictions)
+            if not cv2.imwrite(str(self.grid), picture):
+                raise OSError(f'{self.grid} could not be written')
+            print(f'{self.grid}: the {len(images)} most crowded held-out images')
+        self.summarise(results)
+
+    @contextmanager
+    def step(self, title: str):
+        print(f'\n=== {len(self.seconds) + 1}/5 {title} ===', flush=True)
+        start = time.monotonic()
+        yield
+        self.seconds[title] = time.monotonic() - start
+
+    def make_crowd(self) -> None:
+        written = generate_crowd(
+            self.data_root,
+            self.crowd,
+            workers=os.cpu_count() or 1,
+            progress=lambda items, total: track(items, 'Drawing', total=total),
+        )
+        print(
+            f'{self.data_root}: {self.crowd.num_train} training images, '
+            f'{self.crowd.num_val} held out' + ('' if written else ' (already there)')
+        )
+
+    def train(self) -> None:
+        """Train, take a stopped training up again, or keep a finished one."""
+        if self.retrain:
+            for path in [*self.work_dir.glob('*.pth'), self.work_dir / CONFIG.name]:
+                path.unlink(missing_ok=True)
+        resume = any(self.work_dir.glob('iter_*.pth'))
+        if resume:
+            self.check_same_training()
+        if self.checkpoint.is_file():
+            print(f'{self.checkpoint} is already there (--retrain starts afresh)')
+            return
+        self.mim('train', ['--resume'] * resume, self.work_dir, self.options)
+
+    def check_same_training(self) -> None:
+        """Refuse to go on with a training of other settings."""
+        earlier = Config.fromfile(self.work_dir / CONFIG.name)
+        parts = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler')
+        for part in (*parts, 'train_cfg'):
+            if earlier[part] != self.config[part]:
+                raise CommandFailed(
+                    f'{self.work_dir} holds a training with another "{part}". Replace '
+                    'it with --retrain, or choose another --work-dir.'
+                )
+
+    def test(self, name: str, options: dict) -> dict[str, float]:
+        """COCO metrics of the checkpoint, measured once."""
+        out = self.work_dir / name / 'metrics.json'
+        trained = self.checkpoint.stat().st_mtime
+        if not out.is_file() or out.stat().st_mtime < trained:
+            arguments = ['--checkpoint', self.checkpoint, '--out', out]
+            self.mim('test', arguments, out.parent, {**self.options, **options})
+        return json.loads(out.read_text())
+
+    def mim(self, command: str, arguments: list, work_dir: Path, options: dict) -> None:
+        """Run a command that users know on the tiny config."""
+        overrides = [f'{key}={value}' for key, value in options.items()]
+        run_mim(
+            [command, 'mmpose', shown(CONFIG), *arguments, '--work-dir', work_dir]
+            + ['--cfg-options', *overrides] * bool(overrides)
+        )
+
+    def infer(self, images) -> list[list[dict]]:
+        self.config.model.test_cfg.score_thr = SCORE_THR
+        inferencer = MMPoseInferencer(
+            pose2d=self.config, pose2d_weights=str(self.checkpoint)
+        )
+        paths = [str(self.data_root / 'val' / image.file_name) for image in images]
+        results = inferencer(paths, vis_out_dir=str(self.pictures))
+        predictions = [result['predictions'][0] for result in results]
+        print(f'{self.pictures}: poses that score at least {SCORE_THR}')
+        return predictions
+
+    def summarise(self, results: dict[str, dict[str, float]]) -> None:
+        print(f'\n=== Summary ===\n{"COCO, held out":32}   AP  AP.50  AP.75     AR')
+        for name, metrics in results.items():
+            values = [metrics[f'coco/{key}'] for key in ('AP', 'AP .5', 'AP .75', 'AR')]
+            print(f'{name:30}' + ''.join(f'{value:7.3f}' for value in values))
+        learned, nearest = (metrics['coco/AP'] for metrics in results.values())
+        print(f'Learned instead of nearest: {learned - nearest:+.3f} AP\n')
+        places = {
+            'config': shown(CONFIG),
+            'crowd': self.data_root,
+            'checkpoint': self.checkpoint,
+            'logs': self.work_dir,
+            'poses': self.pictures,
+            'picture grid': self.grid,
+        }
+        for name, place in places.items():
+            print(f'{name:14}{place}')
+        for title, seconds in self.seconds.items():
+            print(f'{seconds:8.0f} s  {title}')
+
+
+def shown(path: Path) -> Path:
+    """A path as short as it can be from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--data-root', type=Path, help='the synthetic crowd; default: data/crowd'
+    )
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        help='checkpoints, logs, pictures; default: work_dirs/centergroup_tiny',
+    )
+    parser.add_argument(
+        '--retrain', action='store_true', help='forget the training that is there'
+    )
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='a few images and iterations, only to see that everything runs; default '
+        'folders: data/crowd_quick and work_dirs/demo_quick',
+    )
+    args = parser.parse_args(argv)
+    crowd, run = ('crowd_quick', 'demo_quick') if args.quick else ('crowd', CONFIG.stem)
+    args.data_root = args.data_root or Path('data', crowd)
+    args.work_dir = args.work_dir or Path('work_dirs', run)
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        Demo(args).run()
+    except (CommandFailed, OSError) as error:
+        print(f'demo: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('demo: interrupted; the next run goes on from here', file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

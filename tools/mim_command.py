@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running ``mim`` from another tool, its log boiled down to the progress."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+# A line of the host's log, such as "Iter(train) [ 20/2000]  ... eta: 0:14:10 ...".
+_PROGRESS = re.compile(r'\((\w+)\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+)(.*? loss: (\S+))?')
+
+
+class CommandFailed(RuntimeError):
+    """A command ended with an error; the message holds its last lines."""
+
+
+def run_mim(arguments: Sequence[object]) -> None:
+    """Run ``mim`` of this environment and show how far it is.
+
+    The command is printed as one would type it. It ends with this process, whatever
+    ends that.
+
+    Args:
+        arguments (Sequence[object]): What follows ``mim`` on the command line.
+
+    Raises:
+        CommandFailed: If it does not end well.
+    """
+    command = ['mim', *map(str, arguments)]
+    print(f'$ {shlex.join(command)}', flush=True)
+    search_path = [str(Path(sys.executable).parent), os.environ.get('PATH', '')]
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {'PATH': os.pathsep.join(search_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A group of its own: mim starts further processes, which must end with it.
+        start_new_session=True,
+    )
+    last_lines = deque(maxlen=30)
+    try:
+        for line in process.stdout:
+            last_lines.append(line)
+            if progress := describe_progress(line):
+                print(f'  {progress}', flush=True)
+        code = process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    if code:
+        raise CommandFailed(
+            f'mim {arguments[0]} ended with exit code {code}. Its last lines:\n'
+            + ''.join(last_lines)
+        )
+
+
+def describe_progress(line: str) -> str | None:
+    """What a line of the host's log says of the progress, if anything."""
+    found = _PROGRESS.search(line)
+    if not found:
+        return None
+    mode, done, total, eta, _, loss = found.groups()
+    text = f'{mode} {done}/{total}, {eta} left'
+    return f'{text}, loss {float(loss):.3f}' if loss else text
