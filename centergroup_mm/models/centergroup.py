@@ -10,7 +10,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
-from .checkpoints import holds_grouping, rename_detector
+from .checkpoints import holds_grouping, is_pruned, rename_detector
 
 
 @MODELS.register_module()
@@ -83,6 +83,8 @@ class CenterGroup(BottomupPoseEstimator):
         Raises:
             RuntimeError: If only the detector's weights were loaded and the grouping
                 was not trained since.
+            ValueError: If there are several scales without ``multiscale_test``, or one
+                with it.
         """
         if self._grouping_is_random:
             raise RuntimeError(
@@ -90,12 +92,24 @@ class CenterGroup(BottomupPoseEstimator):
                 'CenterGroup checkpoint, or train from the detector first.'
             )
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        self._check_scales(len(scales))
         for size, indices in _group_by_size(data_samples).items():
             self._predict_size(
                 [_crop(scale[indices], size, scales[0]) for scale in scales],
                 [data_samples[i] for i in indices],
             )
         return data_samples
+
+    def _check_scales(self, num_scales: int) -> None:
+        """The switch in ``test_cfg`` and the pipeline must agree."""
+        multiscale = self.test_cfg.get('multiscale_test', False)
+        if multiscale != (num_scales > 1):
+            raise ValueError(
+                f'The pipeline gives {num_scales} scale(s), but model.test_cfg has '
+                f'multiscale_test={multiscale}. A multi-scale test needs both: '
+                'multiscale_test=True and aug_scales=[0.5, 2] in '
+                'BottomupAlignedResize.'
+            )
 
     def _predict_size(self, scales: list[Tensor], samples: SampleList) -> None:
         """Predict images of one input size and write the poses into the samples."""
@@ -124,10 +138,15 @@ class CenterGroup(BottomupPoseEstimator):
         ]
 
     def _check_weights(self, state_dict: dict, prefix: str, *_) -> None:
-        """Before weights are loaded: rename a plain detector's, refuse misfits."""
+        """Before weights are loaded: refuse misfits.
+
+        A plain detector's weights are renamed; for pruned ones the model is pruned too.
+        """
         keys = [key for key in state_dict if key.startswith(prefix)]
         weights = {key[len(prefix) :]: state_dict.pop(key) for key in keys}
         weights = rename_detector(weights)
+        if is_pruned(self.state_dict(), weights):
+            self.head.grouping.prune()
         state_dict.update((prefix + key, weight) for key, weight in weights.items())
         self._grouping_is_random = not holds_grouping(self.state_dict(), weights)
         self._detector_is_loaded = True

@@ -3,9 +3,10 @@
 
 The host loads weights non-strictly and only logs what did not fit, so that a model may
 predict, or train on, with random weights unnoticed. Here a checkpoint is either the
-whole model, or a whole detector, or an error.
+whole model, or the model pruned for inference, or a whole detector, or an error.
 """
 
+import re
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 DETECTOR_PREFIXES = ('backbone.', 'head.detector.')
 # Stored by the preprocessor and by old batch norms, without influence on the result.
 IGNORED = ('data_preprocessor.', 'num_batches_tracked')
+GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
 SHOWN = 5
 
 
@@ -35,6 +37,17 @@ def rename_detector(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         'head.detector.' + key[len('head.') :] if key.startswith('head.') else key: w
         for key, w in weights.items()
     }
+
+
+def is_pruned(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
+    """Whether ``weights`` hold the last grouping module of a model and no other.
+
+    Args:
+        own (Mapping[str, Tensor]): State dict of the model.
+        weights (Mapping[str, Tensor]): State dict of the checkpoint.
+    """
+    *unused, last = sorted(_grouping_modules(own))
+    return bool(unused) and _grouping_modules(weights) == {last}
 
 
 def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
@@ -70,6 +83,11 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
     if any(problems.values()):
         raise CheckpointMismatchError(_describe(problems))
     return not detector_only
+
+
+def _grouping_modules(weights: Mapping[str, Tensor]) -> set[int]:
+    found = (GROUPING_MODULE.match(key) for key in weights)
+    return {int(match[1]) for match in found if match}
 
 
 def _ignored(key: str) -> bool:

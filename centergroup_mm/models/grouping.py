@@ -105,6 +105,16 @@ class GroupingTransformer(BaseModule):
             for _ in range(num_layers + group_before_encoder)
         )
 
+    @property
+    def is_pruned(self) -> bool:
+        """Whether only the last grouping module is left."""
+        return any(isinstance(module, nn.Identity) for module in self.grouping_modules)
+
+    def prune(self) -> None:
+        """Give up all grouping modules but the last, the one used at inference."""
+        for index in range(len(self.grouping_modules) - 1):
+            self.grouping_modules[index] = nn.Identity()
+
     def forward(
         self, keypoints: Tokens, centers: Tokens, last_only: bool = False
     ) -> list[GroupingOutput]:
@@ -117,7 +127,15 @@ class GroupingTransformer(BaseModule):
 
         Returns:
             list[GroupingOutput]: One per stage, first to last.
+
+        Raises:
+            RuntimeError: If all stages are wanted of a pruned model.
         """
+        if self.is_pruned and not last_only:
+            raise RuntimeError(
+                'This model was loaded from a checkpoint pruned for inference: of its '
+                'grouping modules only the last is left. Train from an unpruned one.'
+            )
         num_keypoints = keypoints.features.shape[1]
         x = self.initial_mlp(torch.cat((keypoints.features, centers.features), 1))
         embedding = torch.cat((self._embed(keypoints), self._embed(centers)), 1)
