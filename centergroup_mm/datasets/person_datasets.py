@@ -94,6 +94,10 @@ class PersonAnnotationMixin:
             )
         return samples
 
+    def get_data_info(self, idx: int) -> dict:
+        """As the host's, with ``sigmas``, which the OKS gate of the loss needs."""
+        return {**super().get_data_info(idx), 'sigmas': self.metainfo['sigmas']}
+
     def _persons_of_images(self, content: dict) -> tuple[list[dict], list[dict]]:
         """Images, and the annotations of persons in one of them."""
         annotations = content.get('annotations')

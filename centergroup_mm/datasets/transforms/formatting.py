@@ -42,6 +42,7 @@ class PackCenterGroupInputs(PackPoseInputs):
             'flip',
             'flip_direction',
             'flip_indices',
+            'sigmas',
             'raw_ann_info',
             'dataset_name',
         ),
