@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configs that go with converted weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+# Where a base is found from any folder, in a checkout and in an installed package. The
+# host's `package::name` works for the packages on its own list only.
+CONFIG_FOLDER = '.mim/configs'
+BASE_LINES = """_base_ = [
+    __import__('centergroup_mm').__path__[0]
+    + '/{folder}/{name}'
+]"""
+LINE_LENGTH = 88
+
+
+def base_name(num_keypoints: int, in_channels: int, released: bool) -> str:
+    """The config of this package that is nearest to a model.
+
+    Args:
+        num_keypoints (int): K; CrowdPose has 14 types, all else is taken as COCO.
+        in_channels (int): C, 48 for HRNet-W48.
+        released (bool): The released models' variant, or the paper's.
+    """
+    if num_keypoints == 14:
+        name = 'centergroup_w48_crowdpose'
+    else:
+        name = 'centergroup_w48' if in_channels == 48 else 'centergroup_w32'
+    return f'{name}_released.py' if released else f'{name}.py'
+
+
+def load_base(name: str) -> Config:
+    """Load a config of this package."""
+    folder = Path(__file__).resolve().parents[1] / CONFIG_FOLDER
+    return Config.fromfile(folder / name, import_custom_modules=False)
+
+
+class _Named(list):
+    """A list that the config has under a name, by which it is written."""
+
+    def __init__(self, name: str, entries: Sequence) -> None:
+        super().__init__(entries)
+        self.name = name
+
+
+def config_changes(base: Config, model: dict, input_size: int) -> dict:
+    """What must be changed of a config for a model.
+
+    Args:
+        base (Config): The config.
+        model (dict): Wanted values of its ``model``.
+        input_size (int): Wanted side of the input in pixels.
+
+    Returns:
+        dict: Top-level values of a config that inherits from ``base``.
+    """
+    side = (input_size, input_size)
+    if tuple(base.codec.input_size) == side:
+        model = _difference(model, base.model)
+        return dict(model=model) if model else {}
+    model = {**model, 'head': {**model['head'], 'decoder': dict(input_size=side)}}
+    train = _with_input_size(base.train_pipeline, side)
+    test = _with_input_size(base.val_pipeline, side)
+    return dict(
+        model=_difference(model, base.model),
+        train_pipeline=train,
+        val_pipeline=test,
+        train_dataloader=dict(dataset=dict(pipeline=_Named('train_pipeline', train))),
+        val_dataloader=dict(dataset=dict(pipeline=_Named('val_pipeline', test))),
+        test_dataloader=dict(dataset=dict(pipeline=_Named('val_pipeline', test))),
+    )
+
+
+def config_text(comment: Sequence[str], base: str, changes: dict, weights: str) -> str:
+    """Text of a config file.
+
+    Args:
+        comment (Sequence[str]): Lines that say what it is.
+        base (str): Name of the config of this package that it inherits from.
+        changes (dict): As from :func:`config_changes`.
+        weights (str): Name of the checkpoint beside the config.
+    """
+    lines = [f'# {line}' for line in comment]
+    lines.append(BASE_LINES.format(folder=CONFIG_FOLDER, name=base))
+    lines.append(f'load_from = {"{{ fileDirname }}/" + weights!r}')
+    lines += [f'{key} = {_render(value)}' for key, value in changes.items()]
+    return '\n'.join(lines) + '\n'
+
+
+def _render(value: Any, indent: int = 0) -> str:
+    """A value as it is written in a config, on one line where it fits."""
+    if isinstance(value, dict):
+        opening, closing = 'dict(', ')'
+        entries = [(f'{key}=', entry) for key, entry in value.items()]
+    elif isinstance(value, _Named):
+        return value.name
+    elif isinstance(value, list):
+        opening, closing = '[', ']'
+        entries = [('', entry) for entry in value]
+    else:
+        return repr(value)
+    line = ', '.join(name + _render(entry) for name, entry in entries)
+    if indent + len(line) < LINE_LENGTH - 24 and '\n' not in line:
+        return opening + line + closing
+    inner = indent + 4
+    rows = [f'{" " * inner}{name}{_render(entry, inner)},' for name, entry in entries]
+    return '\n'.join([opening, *rows, ' ' * indent + closing])
+
+
+def _with_input_size(pipeline: list[dict], side: tuple[int, int]) -> list[dict]:
+    """A pipeline for another input size."""
+
+    def resized(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: side if key == 'input_size' else resized(entry)
+                for key, entry in value.items()
+            }
+        return value
+
+    return [resized(step) for step in pipeline]
+
+
+def _difference(wanted: dict, base: dict) -> dict:
+    """The entries of nested dictionaries that differ from ``base``."""
+    different = {}
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            value = _difference(value, base[key])
+            if value:
+                different[key] = value
+        elif key not in base or _plain(value) != _plain(base[key]):
+            different[key] = value
+    return different
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a foreign checkpoint to weights and a config of this package."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+from mmpose.apis.inference import dataset_meta_from_config
+from torch import Tensor
+
+from .completeness import check_complete, describe_problems
+from .config_writer import base_name, config_changes, config_text, load_base
+from .files import checkpoint_bytes, write_together
+from .key_mapping import Layout, find_layout, rename_keys
+from .restricted_reader import CheckpointFileError, read_checkpoint
+from .sizes import model_sizes, num_types
+
+# Input side of the published models by the width of the backbone; others take 512.
+INPUT_SIZES = {32: 512, 48: 640}
+# Heatmap types of the published detectors: COCO, CrowdPose and whole bodies, which
+# have as many as keypoints, or one more for the person center.
+PLAIN_DETECTORS = (17, 14, 133)
+CENTER_DETECTORS = tuple(number + 1 for number in PLAIN_DETECTORS)
+
+
+@dataclass
+class Conversion:
+    """What came of a checkpoint.
+
+    Attributes:
+        kind (str): What it held, in words.
+        num_keypoints (int): K.
+        input_size (int): Side of the input in pixels.
+        weights (Path): File of the weights.
+        config (Path | None): Config beside them; none for a HigherHRNet without
+            centers, from which no CenterGroup can start.
+    """
+
+    kind: str
+    num_keypoints: int
+    input_size: int
+    weights: Path
+    config: Path | None
+
+
+def convert_checkpoint(
+    source: str | Path,
+    target: str | Path,
+    input_size: int | None = None,
+    num_keypoints: int | None = None,
+) -> Conversion:
+    """Convert a checkpoint and write a config that fits it.
+
+    - A released CenterGroup (current or older names) becomes a whole model with a
+      config of the released variant.
+    - A HigherHRNet of mmpose 0.x with person centers becomes a stand-alone detector
+      (``backbone.*``, ``head.*``) with a config that trains a CenterGroup from it.
+    - One without centers becomes a stand-alone detector without a config.
+
+    Weights and config are both written, or neither is.
+
+    Args:
+        source (str | Path): Path or URL of the checkpoint.
+        target (str | Path): File of the weights, ``*.pth``; the config stands beside
+            it, ``*.py``.
+        input_size (int, optional): Side of the input in pixels, which weights do not
+            tell. By default 640 for HRNet-W48, else 512.
+        num_keypoints (int, optional): K of a detector, which its weights do not tell
+            apart from a center. By default as in the published models; not needed for
+            a CenterGroup.
+
+    Returns:
+        Conversion: What was written.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointFileError: If the file cannot be read, has another layout, or misses
+            weights or has some that are unknown. Nothing is written then.
+    """
+    target = Path(target)
+    _check_arguments(target, input_size)
+    found = read_checkpoint(source)
+    layout = find_layout(found, str(source))
+    renamed, unknown = rename_keys(found, layout)
+    if unknown:
+        raise CheckpointFileError(describe_problems(source, {'unknown': unknown}))
+    weights = {new: found[old] for old, new in renamed.items()}
+
+    model = model_sizes(weights, layout)
+    whole = layout is Layout.CENTERGROUP
+    with_center = whole or _has_center(num_types(weights), num_keypoints)
+    if not whole:
+        # A detector without centers is built as one with as many types.
+        model['head']['num_keypoints'] = num_types(weights) - 1
+    width = model['head']['in_channels']
+    side = input_size or INPUT_SIZES.get(width, 512)
+    base = base_name(model['head']['num_keypoints'], width, released=whole)
+    changes = config_changes(load_base(base), model, side)
+    config = load_base(base)
+    config.merge_from_dict(dict(model=changes.get('model', {})))
+    check_complete(source, weights, config, layout)
+
+    if not with_center:
+        kind = f'{layout.value} without person centers'
+        write_together({target: checkpoint_bytes(weights, None)})
+        return Conversion(kind, num_types(weights), side, target, None)
+    kind = layout.value if whole else f'{layout.value} with person centers'
+    done = Conversion(
+        kind, config.model.head.num_keypoints, side, target, target.with_suffix('.py')
+    )
+    _write(done, Path(str(source)).name, weights, config, base, changes)
+    return done
+
+
+def _check_arguments(target: Path, input_size: int | None) -> None:
+    if target.suffix != '.pth':
+        raise ValueError(f'Expected a target that ends in .pth, got {target}.')
+    if input_size is not None and (input_size <= 0 or input_size % 64):
+        raise ValueError(f'Expected an input size that 64 divides, got {input_size}.')
+
+
+def _has_center(types: int, num_keypoints: int | None) -> bool:
+    """Whether the last of a detector's types is the person center."""
+    if num_keypoints is None:
+        if types in PLAIN_DETECTORS + CENTER_DETECTORS:
+            return types in CENTER_DETECTORS
+    elif types - num_keypoints in (0, 1):
+        return types > num_keypoints
+    raise CheckpointFileError(
+        f'The detector has {types} heatmap types; its weights do not tell whether the '
+        'last is the person center. State the number of keypoints (--num-keypoints): '
+        f'{types} without centers or {types - 1} with them; got {num_keypoints}.'
+    )
+
+
+def _write(
+    done: Conversion,
+    source_name: str,
+    weights: Mapping[str, Tensor],
+    config: Config,
+    base: str,
+    changes: dict,
+) -> None:
+    """Write weights and config."""
+    dataset_meta = dataset_meta_from_config(config, 'train')
+    known = dataset_meta['num_keypoints']
+    comment = [
+        f'Converted from {source_name}: {done.kind}, {done.num_keypoints} keypoint '
+        'types.'
+    ]
+    if known != done.num_keypoints:
+        dataset_meta = None
+        comment += [
+            f'The datasets below have {known} types. For yours, add to each of',
+            'train_dataloader, val_dataloader and test_dataloader:',
+            "  dataset=dict(metainfo=dict(from_file='my_keypoints.py'), ...)",
+        ]
+    text = config_text(comment, base, changes, done.weights.name)
+    write_together(
+        {
+            done.weights: checkpoint_bytes(weights, dataset_meta),
+            done.config: text.encode(),
+        }
+    )

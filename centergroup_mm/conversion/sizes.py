@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading the sizes of a model off its weights."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from .key_mapping import Layout, released_name
+from .restricted_reader import CheckpointFileError
+
+
+class _Weights:
+    """Weights that answer questions about the model they belong to."""
+
+    def __init__(self, weights: Mapping[str, Tensor], layout: Layout) -> None:
+        self.weights = weights
+        self.layout = layout
+
+    def rows(self, key: str, dim: int = 0) -> int:
+        """Length of a weight along a dimension."""
+        if key not in self.weights or self.weights[key].dim() <= dim:
+            raise CheckpointFileError(
+                f'The checkpoint has no {released_name(key, self.layout)} of '
+                f'{dim + 1} dimensions or more, which tells a size of the model.'
+            )
+        return self.weights[key].shape[dim]
+
+    def has(self, prefix: str) -> bool:
+        """Whether a weight's name begins so."""
+        return any(key.startswith(prefix) for key in self.weights)
+
+    def count(self, prefix: str) -> int:
+        """Number of the parts named ``prefix`` followed by 0, 1, ..."""
+        indices = {
+            key[len(prefix) :].split('.')[0]
+            for key in self.weights
+            if key.startswith(prefix)
+        }
+        return 1 + max((int(i) for i in indices if i.isdigit()), default=-1)
+
+
+def model_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict:
+    """Read every size that the weights tell.
+
+    Not visible in weights are the number of heads of the encoder's attention (4 in
+    every released model) and the size of the input.
+
+    Args:
+        weights (Mapping[str, Tensor]): Weights under the names of this package; of a
+            stand-alone detector, its head is ``head``.
+        layout (Layout): Where they come from, for messages.
+
+    Returns:
+        dict: The values of ``model`` in a config of CenterGroup. For a detector,
+        without what concerns the grouping and without ``num_keypoints``.
+
+    Raises:
+        CheckpointFileError: If a weight that tells a size is missing.
+    """
+    known = _Weights(weights, layout)
+    whole = layout is Layout.CENTERGROUP
+    detector = 'head.detector.' if whole else 'head.'
+    head = dict(
+        in_channels=known.rows(detector + 'final_layers.0.weight', 1),
+        detector=dict(num_blocks=known.count(detector + 'blocks.')),
+    )
+    if whole:
+        head.update(_grouping_sizes(known))
+    return dict(backbone=dict(extra=_hrnet_sizes(known), init_cfg=None), head=head)
+
+
+def num_types(weights: Mapping[str, Tensor]) -> int:
+    """Number of heatmap types of a stand-alone detector."""
+    return _Weights(weights, Layout.DETECTOR).rows('head.final_layers.1.weight')
+
+
+def _hrnet_sizes(known: _Weights) -> dict:
+    """``extra`` of the backbone."""
+    bottleneck = known.has('backbone.layer1.0.conv3.')
+    extra = dict(
+        stage1=dict(
+            num_modules=1,
+            num_branches=1,
+            block='BOTTLENECK' if bottleneck else 'BASIC',
+            num_blocks=(known.count('backbone.layer1.'),),
+            num_channels=(known.rows('backbone.layer1.0.conv1.weight'),),
+        )
+    )
+    for stage in ('stage2', 'stage3', 'stage4'):
+        modules = f'backbone.{stage}.'
+        branches = f'{modules}0.branches.'
+        num_branches = known.count(branches)
+        bottleneck = known.has(f'{branches}0.0.conv3.')
+        extra[stage] = dict(
+            num_modules=known.count(modules),
+            num_branches=num_branches,
+            block='BOTTLENECK' if bottleneck else 'BASIC',
+            num_blocks=tuple(
+                known.count(f'{branches}{branch}.') for branch in range(num_branches)
+            ),
+            num_channels=tuple(
+                known.rows(f'{branches}{branch}.0.conv1.weight')
+                for branch in range(num_branches)
+            ),
+        )
+    return extra
+
+
+def _grouping_sizes(known: _Weights) -> dict:
+    """What the head has beyond the detector."""
+    grouping, cnn = 'head.grouping.', 'head.tokenizer.keypoint_cnn.'
+    num_keypoints = known.rows(f'{grouping}type_embedding.weight') - 1
+    width = known.rows(f'{grouping}grouping_modules.0.attention.query.weight')
+    num_layers = known.count(f'{grouping}encoder.')
+    num_modules = known.count(f'{grouping}grouping_modules.')
+    return dict(
+        num_keypoints=num_keypoints,
+        tokenizer=dict(
+            num_blocks=known.count(f'{cnn}blocks.'),
+            shared_cnn=not known.has('head.tokenizer.center_cnn.'),
+        ),
+        grouping=dict(
+            embed_dims=known.rows(f'{grouping}type_embedding.weight', 1),
+            head_dims=width // max(num_keypoints, 1),
+            num_layers=num_layers,
+            feedforward_channels=known.rows(f'{grouping}encoder.0.ffn.layers.0.0.bias'),
+            group_before_encoder=num_modules > num_layers,
+        ),
+    )

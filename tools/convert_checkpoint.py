@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convert a released checkpoint into weights and a config of this package."""
+
+import argparse
+import sys
+
+from centergroup_mm.conversion import CheckpointFileError, convert_checkpoint
+
+
+def main() -> None:
+    """Convert by the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'source',
+        help="path or URL of a released CenterGroup, or of mmpose 0.x's HigherHRNet",
+    )
+    parser.add_argument(
+        'target', help='weights to write, NAME.pth; the config NAME.py stands beside'
+    )
+    parser.add_argument(
+        '--input-size',
+        type=int,
+        help='side of the input in pixels (default: 640 for HRNet-W48, else 512)',
+    )
+    parser.add_argument(
+        '--num-keypoints',
+        type=int,
+        help='keypoint types of a detector that is neither for COCO nor CrowdPose',
+    )
+    args = parser.parse_args()
+    try:
+        done = convert_checkpoint(
+            args.source, args.target, args.input_size, args.num_keypoints
+        )
+    except (CheckpointFileError, OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(f'{done.kind}, {done.num_keypoints} keypoint types: {done.weights}')
+    if done.config is None:
+        print('No config: a CenterGroup starts from a detector with person centers.')
+    else:
+        print(f'Config for an input of {done.input_size} px: {done.config}')
+
+
+if __name__ == '__main__':
+    main()
