@@ -17,7 +17,13 @@ from ..structures import Candidates, GroupingOutput, Poses, Tokens
 from ..task_modules.targets import make_targets
 from .grouping import GroupingTransformer
 from .higher_hrnet_head import HigherHRNetMaps
-from .samples import flip_types, stack_masks, stack_views, to_instances
+from .samples import (
+    crop_to_image,
+    flip_types,
+    stack_masks,
+    stack_views,
+    to_instances,
+)
 from .tokenizer import CandidateTokenizer
 
 # The backbone's finest map stands at a quarter of the input.
@@ -190,7 +196,7 @@ class CenterGroupHead(BaseHead):
             list[InstanceData]: Per image ``keypoints`` (n, K, 2) in input pixels,
             ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,), best center first; and
             with ``output_heatmaps`` also a list of PixelData with ``heatmaps``
-            (K, h, w) at input resolution.
+            (K, h', w') at input resolution, without padding.
         """
         test_cfg = test_cfg or {}
         flip = test_cfg.get('flip_test', False)
@@ -202,7 +208,12 @@ class CenterGroupHead(BaseHead):
         )
         instances = to_instances(poses, test_cfg.get('score_thr', 0.0))
         if test_cfg.get('output_heatmaps', False):
-            maps = heatmaps[:, : self.num_keypoints]
+            maps = [
+                crop_to_image(keypoint_maps, sample)
+                for keypoint_maps, sample in zip(
+                    heatmaps[:, : self.num_keypoints], batch_data_samples, strict=True
+                )
+            ]
             return instances, [PixelData(heatmaps=m) for m in maps]
         return instances
 

@@ -3,8 +3,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import Tensor
 
@@ -86,3 +88,24 @@ def to_instances(poses: Poses, score_thr: float) -> InstanceList:
             )
         )
     return instances
+
+
+def crop_to_image(maps: Tensor, sample: PoseDataSample) -> Tensor:
+    """Cut the padding off maps, so that they cover the image and nothing else.
+
+    Args:
+        maps (Tensor): (C, h, w) at input resolution.
+        sample (PoseDataSample): Its metainfo says where in the input the image lies.
+
+    Returns:
+        Tensor: (C, h', w'), with the proportions of the image.
+    """
+    meta = sample.metainfo
+    input_size = np.asarray(meta['input_size'])
+    image_size = np.asarray(meta['ori_shape'])[::-1]
+    extent = np.asarray(meta['input_scale'])
+    origin = np.asarray(meta['input_center']) - extent / 2
+    ratio = input_size / extent
+    start = np.maximum(np.rint(-origin * ratio), 0).astype(int)
+    stop = np.minimum(np.rint((image_size - origin) * ratio), input_size).astype(int)
+    return maps[:, start[1] : stop[1], start[0] : stop[0]]
