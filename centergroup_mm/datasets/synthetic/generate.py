@@ -181,7 +181,10 @@ def _write(folder: Path, spec: CrowdSpec, workers: int, progress) -> None:
         if workers == 1:
             results = map(task, jobs)
         else:
-            pool = stack.enter_context(multiprocessing.Pool(workers, _start_worker))
+            # A forked worker would wait for ever for OpenCV's threads, which stay
+            # behind in the parent.
+            context = multiprocessing.get_context('forkserver')
+            pool = stack.enter_context(context.Pool(workers, _start_worker))
             results = pool.imap(task, jobs, chunksize=8)
         for (split, _), (image, annotations) in zip(
             jobs, progress(results, len(jobs)), strict=True
