@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration, on a few images and iterations."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import pytest
+
+
+@pytest.fixture(scope='module')
+def demo(repo_root, run_cli):
+    """Runs the demonstration's quick version in a folder."""
+
+    def run(folder, *arguments, **options):
+        tool = repo_root / 'tools' / 'demo.py'
+        return run_cli(
+            ['python', tool, '--quick', *arguments], cwd=folder, timeout=300, **options
+        )
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def finished(demo, tmp_path_factory):
+    """A folder where it has run, and what it printed."""
+    folder = tmp_path_factory.mktemp('demo')
+    return folder, demo(folder).stdout
+
+
+@pytest.mark.slow
+def test_it_leaves_what_it_promises(finished):
+    folder, printed = finished
+    run = folder / 'work_dirs' / 'demo_quick'
+    for place in ('iter_4.pth', 'crowd_grid.png'):
+        assert (run / place).is_file()
+        assert str((run / place).relative_to(folder)) in printed
+    grid = cv2.imread(str(run / 'crowd_grid.png'))
+    # Two rows of two images, three tiles each.
+    assert grid.shape[0] > 2 * 384 and grid.shape[1] > 6 * 384
+    names = sorted(path.name for path in (run / 'pictures').iterdir())
+    assert names == [f'{index:06d}.jpg' for index in range(4)]
+    for name in ('test', 'test_nearest'):
+        assert 0 <= json.loads((run / name / 'metrics.json').read_text())['coco/AP'] <= 1
+    assert '$ mim train mmpose ' in printed and '$ mim test mmpose ' in printed
+    assert 'train 4/4' in printed
+
+
+@pytest.mark.slow
+def test_a_second_run_repeats_nothing(finished, demo):
+    folder, _ = finished
+    checkpoint = folder / 'work_dirs' / 'demo_quick' / 'iter_4.pth'
+    before = checkpoint.stat().st_mtime
+    printed = demo(folder).stdout
+    assert '$ mim' not in printed
+    assert checkpoint.stat().st_mtime == before
+    assert '=== Summary ===' in printed
+
+
+@pytest.mark.slow
+def test_another_training_is_not_mixed_in(finished, demo):
+    folder, _ = finished
+    result = demo(folder, '--data-root', 'data/other', check=False)
+    assert result.returncode == 1
+    assert 'demo: work_dirs/demo_quick holds a training with another' in result.stdout
+    assert '--retrain' in result.stdout
