@@ -65,6 +65,8 @@ def config_changes(base: Config, model: dict, input_size: int) -> dict:
     train = _with_input_size(base.train_pipeline, side)
     test = _with_input_size(base.val_pipeline, side)
     return dict(
+        input_size=side,
+        codec=dict(input_size=side),
         model=_difference(model, base.model),
         train_pipeline=train,
         val_pipeline=test,

@@ -80,13 +80,7 @@ def convert_checkpoint(
     """
     target = Path(target)
     _check_arguments(target, input_size)
-    found = read_checkpoint(source)
-    layout = find_layout(found, str(source))
-    renamed, unknown = rename_keys(found, layout)
-    if unknown:
-        raise CheckpointFileError(describe_problems(source, {'unknown': unknown}))
-    weights = {new: found[old] for old, new in renamed.items()}
-
+    weights, layout = _read_weights(source)
     model = model_sizes(weights, layout)
     whole = layout is Layout.CENTERGROUP
     with_center = whole or _has_center(num_types(weights), num_keypoints)
@@ -96,8 +90,8 @@ def convert_checkpoint(
     width = model['head']['in_channels']
     side = input_size or INPUT_SIZES.get(width, 512)
     base = base_name(model['head']['num_keypoints'], width, released=whole)
-    changes = config_changes(load_base(base), model, side)
     config = load_base(base)
+    changes = config_changes(config, model, side)
     config.merge_from_dict(dict(model=changes.get('model', {})))
     check_complete(source, weights, config, layout)
 
@@ -113,11 +107,21 @@ def convert_checkpoint(
     return done
 
 
+def _read_weights(source: str | Path) -> tuple[dict[str, Tensor], Layout]:
+    """Weights under the names of this package, and the layout that they had."""
+    found = read_checkpoint(source)
+    layout = find_layout(found, str(source))
+    renamed, unknown = rename_keys(found, layout)
+    if unknown:
+        raise CheckpointFileError(describe_problems(source, {'unknown': unknown}))
+    return {new: found[old] for old, new in renamed.items()}, layout
+
+
 def _check_arguments(target: Path, input_size: int | None) -> None:
     if target.suffix != '.pth':
         raise ValueError(f'Expected a target that ends in .pth, got {target}.')
-    if input_size is not None and (input_size <= 0 or input_size % 64):
-        raise ValueError(f'Expected an input size that 64 divides, got {input_size}.')
+    if input_size is not None and (input_size <= 0 or input_size % 4):
+        raise ValueError(f'Expected an input size that 4 divides, got {input_size}.')
 
 
 def _has_center(types: int, num_keypoints: int | None) -> bool:
@@ -146,7 +150,7 @@ def _write(
     dataset_meta = dataset_meta_from_config(config, 'train')
     known = dataset_meta['num_keypoints']
     comment = [
-        f'Converted from {source_name}: {done.kind}, {done.num_keypoints} keypoint '
+        f'Converted from {source_name!r}: {done.kind}, {done.num_keypoints} keypoint '
         'types.'
     ]
     if known != done.num_keypoints:
