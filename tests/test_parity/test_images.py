@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the image file, by the host's own interfaces, to the released poses."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import Compose, pseudo_collate
+from mmpose.apis import MMPoseInferencer, inference_bottomup
+
+from .conftest import load_sample, preprocess, run_model
+
+CASES = ['coco_flip', 'coco_noflip', 'coco_ms']
+
+
+@pytest.fixture(scope='module', params=CASES)
+def case(request, open_case):
+    return open_case(request.param)
+
+
+def assert_poses(poses, reference, pixels):
+    """Keypoints within some pixels of the image, scores within 1e-4."""
+    assert poses.keypoints.shape == reference['keypoints'].shape
+    assert np.abs(poses.keypoints - reference['keypoints']).max() <= pixels
+    assert np.abs(poses.keypoint_scores - reference['keypoint_scores']).max() <= 1e-4
+    assert np.abs(poses.bbox_scores - reference['scores']).max() <= 1e-4
+
+
+def test_multiscale_inputs_of_the_image_file(open_case):
+    case = open_case('coco_ms')
+    normal, small, large = preprocess(case)['inputs']
+    for ours, name in ((normal, 'input'), (small, 'scale2'), (large, 'scale0')):
+        reference = case.reference[name if name == 'input' else f'input_{name}']
+        assert np.abs(ours.numpy() - reference).max() <= 1e-4 * np.abs(reference).max()
+
+
+def test_multiscale_poses_of_the_inputs(open_case):
+    """The network's inputs as the reference had them, scale 1 first."""
+    case = open_case('coco_ms')
+    names = ('input_scale1', 'input_scale2', 'input_scale0')
+    inputs = tuple(torch.from_numpy(case.reference[name]) for name in names)
+    _, poses = run_model(case, inputs, preprocess(case)['data_samples'])
+    assert_poses(poses, case.reference, 0.01)
+
+
+def test_inference_bottomup(case):
+    (result,) = inference_bottomup(case.model, case.image)
+    assert_poses(result.pred_instances, case.reference, 0.05)
+
+
+def test_inferencer(case, tmp_path):
+    config = tmp_path / 'config.py'
+    case.config.dump(config)
+    inferencer = MMPoseInferencer(
+        pose2d=str(config), pose2d_weights=case.weights, device='cpu'
+    )
+    drawn = tmp_path / 'drawn'
+    result = next(
+        inferencer(case.image, return_datasamples=True, vis_out_dir=str(drawn))
+    )
+    (sample,) = result['predictions']
+    assert_poses(sample.pred_instances, case.reference, 0.05)
+    # The keypoint types in the checkpoint are what the host draws by.
+    assert len(list(drawn.iterdir())) == 1
+
+
+@pytest.mark.parametrize('name', ['coco_flip', 'coco_ms'])
+def test_a_batch_of_mixed_sizes_equals_single_images(name, open_case, coco_mini):
+    case = open_case(name)
+    pipeline = Compose(case.config.test_dataloader.dataset.pipeline)
+    images = [cv2.imread(str(path)) for path in sorted(coco_mini.glob('*.jpg'))[:2]]
+    images.append(np.ascontiguousarray(images[0].transpose(1, 0, 2)))
+    packed = [pipeline({'img': img, **case.model.dataset_meta}) for img in images]
+    assert len({sample['data_samples'].input_size for sample in packed}) > 1
+    with torch.no_grad():
+        batch = case.model.test_step(pseudo_collate(packed))
+        for image, together in zip(images, batch, strict=True):
+            (alone,) = inference_bottomup(case.model, image)
+            assert_poses(
+                together.pred_instances,
+                dict(
+                    keypoints=alone.pred_instances.keypoints,
+                    keypoint_scores=alone.pred_instances.keypoint_scores,
+                    scores=alone.pred_instances.bbox_scores,
+                ),
+                0.01,
+            )
+
+
+@pytest.mark.parametrize(
+    ('name', 'multiscale'), [('coco_flip', True), ('coco_ms', False)]
+)
+def test_switch_and_pipeline_must_agree(name, multiscale, open_case):
+    case = open_case(name)
+    case.model.test_cfg['multiscale_test'] = multiscale
+    with pytest.raises(ValueError, match='aug_scales'):
+        case.model.test_step(pseudo_collate([load_sample(case)]))
