@@ -3,8 +3,9 @@
 
 from .checkpoint_hook import AtomicCheckpointHook
 from .checkpoint_safety import allow_own_checkpoints
+from .denormals_hook import FlushDenormalsHook
 
 # Reading must be safe from the first checkpoint on, wherever it is read.
 allow_own_checkpoints()
 
-__all__ = ['AtomicCheckpointHook', 'allow_own_checkpoints']
+__all__ = ['AtomicCheckpointHook', 'FlushDenormalsHook', 'allow_own_checkpoints']

@@ -12,6 +12,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='SyncBuffersHook'),
+    dict(type='FlushDenormalsHook'),
     # Stops at the first loss that is not finite.
     dict(type='mmdet.CheckInvalidLossHook', interval=50),
 ]
