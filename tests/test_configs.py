@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every named config builds and agrees with itself."""
+
+import copy
+import functools
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS, MODELS
+
+import centergroup_mm  # noqa: F401
+
+CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+each_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(autouse=True)
+def mmpose_scope():
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        yield
+
+
+@functools.cache
+def read_once(path):
+    return Config.fromfile(path)
+
+
+def read(path):
+    """A config that may be changed."""
+    return copy.deepcopy(read_once(path))
+
+
+def build_model(config):
+    """Build without memory for weights, and without a download."""
+    config.model.backbone.init_cfg = None
+    with torch.device('meta'):
+        return MODELS.build(config.model)
+
+
+def test_there_are_configs():
+    names = {path.stem for path in CONFIGS}
+    paper = {'centergroup_w32', 'centergroup_w48', 'centergroup_w48_crowdpose'}
+    assert names >= paper | {'centergroup_tiny'}
+
+
+@each_config
+def test_model_builds(path):
+    config = read(path)
+    assert config.custom_imports.imports == ['centergroup_mm']
+    assert config.default_scope == 'mmpose'
+    assert config.load_from is None
+    model = build_model(config)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 1e6
+
+
+@each_config
+def test_pipelines_build(path):
+    config = read(path)
+    for loader in LOADERS:
+        Compose(config[loader].dataset.pipeline)
+        assert config[loader].dataset.data_mode == 'bottomup'
+    assert config.train_dataloader.sampler.shuffle
+    for loader in LOADERS[1:]:
+        assert config[loader].dataset.test_mode
+
+
+@each_config
+def test_number_of_types_is_that_of_the_dataset(path):
+    config = read(path)
+    for loader in LOADERS:
+        dataset = DATASETS.get(config[loader].dataset.type)
+        metainfo = parse_pose_metainfo(dataset.METAINFO)
+        assert config.model.head.num_keypoints == metainfo['num_keypoints']
+
+
+@each_config
+def test_input_size_is_the_same_everywhere(path):
+    config = read(path)
+    sizes = {tuple(config.input_size), tuple(config.model.head.decoder.input_size)}
+    for loader in LOADERS:
+        for step in config[loader].dataset.pipeline:
+            if 'input_size' in step:
+                sizes.add(tuple(step.input_size))
+            if 'encoder' in step:
+                sizes.add(tuple(step.encoder.input_size))
+    assert len(sizes) == 1
+
+
+@each_config
+def test_training_and_decoding_share_the_codec(path):
+    config = read(path)
+    (encoder,) = (
+        step.encoder
+        for step in config.train_dataloader.dataset.pipeline
+        if step.type == 'GenerateTarget'
+    )
+    decoder = config.model.head.decoder
+    for name in ('type', 'sigma', 'downscales', 'with_center'):
+        default = {'sigma': 2}.get(name)
+        assert encoder.get(name, default) == decoder.get(name, default)
+
+
+@each_config
+def test_training_pipeline_warps_masks_after_every_change(path):
+    """Masks follow the warp and the flip; targets come after both."""
+    pipeline = read(path).train_dataloader.dataset.pipeline
+    steps = [step.type for step in pipeline]
+    assert steps[0] == 'LoadColorImage'
+    assert steps[-1] == 'PackCenterGroupInputs'
+    changes = max(steps.index('BottomupSquareAffine'), steps.index('RandomFlip'))
+    for step in ('GenerateTarget', 'BottomupInputMasks'):
+        assert steps.index(step) > changes
+
+
+@each_config
+def test_optimizer_builds_on_a_cpu_with_one_override(path):
+    config = read(path)
+    config.merge_from_dict({'optim_wrapper.type': 'OptimWrapper'})
+    model = build_model(config)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    trained = {id(p) for group in wrapper.param_groups for p in group['params']}
+    assert trained >= {id(p) for p in model.parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize(
+    'name', ['centergroup_w32', 'centergroup_w48', 'centergroup_w48_crowdpose']
+)
+def test_pretrained_layers_learn_slowly(repo_root, name):
+    """1e-5 for the detector and 3e-4 for the rest (supplementary 3.1)."""
+    config = read(repo_root / 'configs' / f'{name}.py')
+    config.merge_from_dict({'optim_wrapper.type': 'OptimWrapper'})
+    model = build_model(config)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    rates = {
+        id(parameter): group['lr']
+        for group in wrapper.param_groups
+        for parameter in group['params']
+    }
+    for key, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            detector = key.startswith(('backbone.', 'head.detector.'))
+            expected = 1e-5 if detector else 3e-4
+            assert rates[id(parameter)] == pytest.approx(expected), key
+
+
+def test_schedule_is_that_of_the_paper(repo_root):
+    config = read(repo_root / 'configs' / 'centergroup_w48.py')
+    assert config.train_cfg.max_iters == 27000
+    warm_up, steps = config.param_scheduler
+    assert (warm_up.begin, warm_up.end, warm_up.by_epoch) == (0, 1000, False)
+    assert (steps.milestones, steps.gamma) == ([10000, 20000], 0.1)
+    assert config.optim_wrapper.clip_grad == dict(max_norm=1, norm_type=2)
+    assert config.optim_wrapper.optimizer.type == 'Adam'
+    assert 4 * config.train_dataloader.batch_size == 132
+    assert config.auto_scale_lr.base_batch_size == 130
+    assert config.model.freeze_detector_bn
+
+
+@each_config
+def test_evaluation_keeps_every_pose(path):
+    """AP is taken over all centers: no threshold, no suppression of poses."""
+    config = read(path)
+    for evaluator in (config.val_evaluator, config.test_evaluator):
+        assert (evaluator.nms_mode, evaluator.score_mode) == ('none', 'bbox')
+    assert config.model.test_cfg.score_thr == 0
+    assert config.model.test_cfg.flip_test
+
+
+def test_crowdpose_is_evaluated_by_its_own_rules(repo_root):
+    names = [path for path in CONFIGS if 'crowdpose' in path.stem]
+    assert names
+    for path in names:
+        evaluator = read(path).test_evaluator
+        assert evaluator.iou_type == 'keypoints_crowd'
+        assert evaluator.use_area is False

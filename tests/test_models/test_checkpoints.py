@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints are the whole model, the whole detector, or an error."""
+
+import pytest
+import torch
+from mmengine.runner import load_checkpoint
+
+from centergroup_mm.models.checkpoints import CheckpointMismatchError
+
+DETECTOR = ('backbone.', 'head.detector.')
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load weights as the host does: from a file, non-strictly."""
+
+    def load(model, weights):
+        path = tmp_path / 'weights.pth'
+        torch.save({'state_dict': weights}, path)
+        load_checkpoint(model, str(path), map_location='cpu')
+
+    return load
+
+
+def detector_of(model):
+    return {k: w for k, w in model.state_dict().items() if k.startswith(DETECTOR)}
+
+
+def stand_alone(weights):
+    """The names of a HigherHRNet of its own."""
+    return {key.replace('head.detector.', 'head.'): w for key, w in weights.items()}
+
+
+def assert_equal(model, other, prefixes=('',)):
+    for (key, weight), theirs in zip(
+        model.state_dict().items(), other.state_dict().values(), strict=True
+    ):
+        if key.startswith(prefixes):
+            assert torch.equal(weight, theirs), key
+
+
+def predict(model, make_images, make_sample):
+    data = {'inputs': make_images((64, 64)), 'data_samples': [make_sample()]}
+    with torch.no_grad():
+        return model.eval().test_step(data)
+
+
+def train(model, make_images, make_sample, people):
+    data = {'inputs': make_images((64, 64)), 'data_samples': [make_sample(people)]}
+    return model.train()(**model.data_preprocessor(data, True), mode='loss')
+
+
+def test_whole_model(build, load, make_images, make_sample):
+    model, trained = build(seed=0), build(seed=1)
+    load(model, trained.state_dict())
+    assert_equal(model, trained)
+    assert predict(model, make_images, make_sample)
+
+
+@pytest.mark.parametrize('rename', [dict, stand_alone], ids=['ours', 'stand-alone'])
+def test_detector_is_for_training_only(
+    build, load, make_images, make_sample, people, rename
+):
+    model, trained = build({'freeze_detector_bn': True}, seed=0), build(seed=1)
+    load(model, rename(detector_of(trained)))
+    assert_equal(model, trained, DETECTOR)
+    with pytest.raises(RuntimeError, match='grouping is random'):
+        predict(model, make_images, make_sample)
+    losses = train(model, make_images, make_sample, people)
+    assert torch.isfinite(losses['loss_center'])
+    assert predict(model, make_images, make_sample), 'it has been trained since'
+
+
+def test_whole_model_after_a_detector(build, load, make_images, make_sample):
+    model = build()
+    load(model, detector_of(build(seed=1)))
+    load(model, build(seed=1).state_dict())
+    assert predict(model, make_images, make_sample)
+
+
+def test_random_weights_predict(build, make_images, make_sample):
+    """Nothing was loaded, so nothing was loaded wrongly; tools measure such models."""
+    assert predict(build(), make_images, make_sample)
+
+
+def test_callers_weights_are_left_alone(build):
+    weights = stand_alone(detector_of(build()))
+    keys = list(weights)
+    build().load_state_dict(weights, strict=False)
+    assert list(weights) == keys
+
+
+def test_model_inside_a_wrapper(build):
+    """Data-parallel and averaging wrappers load with a prefix."""
+    wrapper, trained = torch.nn.ModuleDict({'module': build()}), build(seed=1)
+    weights = {f'module.{k}': w for k, w in stand_alone(detector_of(trained)).items()}
+    wrapper.load_state_dict(weights, strict=False)
+    assert_equal(wrapper['module'], trained, DETECTOR)
+    with pytest.raises(CheckpointMismatchError):
+        wrapper.load_state_dict({'module.backbone.conv1.weight': torch.zeros(1)})
+
+
+def without(prefix):
+    return lambda weights: {
+        key: weight for key, weight in weights.items() if not key.startswith(prefix)
+    }
+
+
+def only(prefix):
+    return lambda weights: {
+        key: weight for key, weight in weights.items() if key.startswith(prefix)
+    }
+
+
+@pytest.mark.parametrize(
+    ('damage', 'message'),
+    [
+        (only('backbone.'), r'missing in the checkpoint: head\.detector\.'),
+        (only('head.'), r'missing in the checkpoint: backbone\.'),
+        (without('head.grouping.encoder'), r'missing.*head\.grouping\.encoder\.0'),
+        (without('head.tokenizer'), r'missing in the checkpoint: head\.tokenizer\.'),
+        (without('backbone.conv1'), r'1 missing.*: backbone\.conv1\.weight'),
+        (lambda w: {**w, 'neck.weight': torch.ones(1)}, '1 unknown.*: neck.weight'),
+        (lambda w: {}, r'missing in the checkpoint: backbone\.'),
+        (
+            lambda w: {k.replace('backbone.', ''): v for k, v in w.items()},
+            r'unknown to the model: conv1\.weight',
+        ),
+    ],
+)
+def test_anything_else_is_refused(build, load, damage, message):
+    model = build()
+    before = {key: weight.clone() for key, weight in model.state_dict().items()}
+    with pytest.raises(CheckpointMismatchError, match=f'(?s){message}'):
+        load(model, damage(build(seed=1).state_dict()))
+    for key, weight in model.state_dict().items():
+        assert torch.equal(weight, before[key]), 'nothing is loaded half'
+
+
+@pytest.mark.parametrize('part', [dict, only(DETECTOR)], ids=['model', 'detector'])
+def test_another_number_of_types_shows_the_shapes(build, load, part):
+    other = build(
+        {'head.num_keypoints': 14, 'head.decoder.input_size': (64, 64)}
+    ).state_dict()
+    # K + 1 heatmaps and as many tags
+    message = (
+        r'(?s)of another shape.*head\.detector\.final_layers\.0\.weight '
+        r'\(30, 8, 1, 1\) instead of \(12, 8, 1, 1\)'
+    )
+    with pytest.raises(CheckpointMismatchError, match=message):
+        load(build(), part(other))
+
+
+def test_detector_without_centers_is_refused(build, load):
+    """A plain HigherHRNet lacks a heatmap and a tag."""
+    weights = stand_alone(detector_of(build()))
+    weights = {
+        key: weight[:-2] if key.startswith('head.final_layers.0') else weight
+        for key, weight in weights.items()
+    }
+    with pytest.raises(CheckpointMismatchError, match='trained with centers'):
+        load(build(), weights)
+
+
+def test_buffers_without_influence_may_be_missing(build, load):
+    """Old files lack the counters of batch norms; the preprocessor is configured."""
+    weights = {
+        key: weight
+        for key, weight in build(seed=1).state_dict().items()
+        if not key.endswith('num_batches_tracked')
+    }
+    model = build()
+    load(model, weights)
+    assert_equal(model, build(seed=1), DETECTOR)

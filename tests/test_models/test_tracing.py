@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inference is one function of tensors that can be traced and exported."""
+
+import pytest
+import torch
+from torch import nn
+
+SIZE = (96, 64)
+
+
+class FromImages(nn.Module):
+    """Images (B, 3, h, w) to the fields of Poses."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        return tuple(self.model(images, None, mode='tensor'))
+
+
+class FromFeatures(nn.Module):
+    """Features of both views and masks to the fields of Poses."""
+
+    def __init__(self, head):
+        super().__init__()
+        self.head = head
+
+    def forward(self, features, inside, inside_quarter):
+        flip_types = [0, 2, 1, 4, 3, 5]
+        poses, _, _ = self.head.find_poses(
+            [features], inside, inside_quarter, flip_types
+        )
+        return tuple(poses)
+
+
+def images(seed):
+    torch.manual_seed(seed)
+    return (torch.randn(1, 3, SIZE[1], SIZE[0]),)
+
+
+def features(seed):
+    torch.manual_seed(seed)
+    inside = torch.ones(1, 1, SIZE[1], SIZE[0], dtype=torch.bool)
+    inside[..., SIZE[0] - 16 * seed :] = False
+    maps = torch.randn(2, 8, SIZE[1] // 4, SIZE[0] // 4)
+    return maps, inside, inside[:, 0, ::4, ::4]
+
+
+def trace(module, example):
+    return torch.jit.trace(module, example, check_trace=False)
+
+
+def export(module, example):
+    return torch.export.export(module, example).module()
+
+
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
+@pytest.mark.parametrize('compile_', [trace, export])
+@pytest.mark.parametrize('start', ['images', 'features'])
+def test_compiled_model_agrees_on_other_inputs(build, start, compile_):
+    model = build()
+    module, example = (
+        (FromImages(model), images)
+        if start == 'images'
+        else (FromFeatures(model.head), features)
+    )
+    module.eval()
+    with torch.no_grad():
+        compiled = compile_(module, example(1))
+        for seed in (1, 2, 3):
+            expected = module(*example(seed))
+            assert expected[3].any()
+            for field, other in zip(compiled(*example(seed)), expected, strict=True):
+                torch.testing.assert_close(field, other, rtol=1e-4, atol=1e-4)
