@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demonstration, on a few images and iterations."""
 
+import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import pytest
@@ -19,7 +20,7 @@ def demo(repo_root, run_cli):
     def run(folder, *arguments, **options):
         tool = repo_root / 'tools' / 'demo.py'
         return run_cli(
-            ['python', tool, '--quick', *arguments], cwd=folder, timeout=300, **options
+            ['python', tool, '--quick', *arguments], cwd=folder, timeout=600, **options
         )
 
     return run
@@ -44,8 +45,10 @@ def test_it_leaves_what_it_promises(finished):
     assert grid.shape[0] > 2 * 384 and grid.shape[1] > 6 * 384
     names = sorted(path.name for path in (run / 'pictures').iterdir())
     assert names == [f'{index:06d}.jpg' for index in range(4)]
-    for name in ('test', 'test_nearest'):
-        assert 0 <= json.loads((run / name / 'metrics.json').read_text())['coco/AP'] <= 1
+    for name in ('test', 'test_nearest', 'test_nearest_likely'):
+        assert (
+            0 <= json.loads((run / name / 'metrics.json').read_text())['coco/AP'] <= 1
+        )
     assert '$ mim train mmpose ' in printed and '$ mim test mmpose ' in printed
     assert 'train 4/4' in printed
 
@@ -68,3 +71,33 @@ def test_another_training_is_not_mixed_in(finished, demo):
     assert result.returncode == 1
     assert 'demo: work_dirs/demo_quick holds a training with another' in result.stdout
     assert '--retrain' in result.stdout
+
+
+@pytest.mark.slow
+def test_nothing_goes_on_when_it_is_ended(repo_root, tmp_path):
+    tool = repo_root / 'tools' / 'demo.py'
+    process = subprocess.Popen(
+        [sys.executable, tool, '--quick'],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith('$ mim train'):
+            break
+    assert count_processes(tmp_path) > 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    deadline = time.monotonic() + 60
+    while count_processes(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert count_processes(tmp_path) == 0
+
+
+def count_processes(folder) -> int:
+    """Number of processes that run in a folder."""
+    count = 0
+    for path in Path('/proc').glob('[0-9]*/cwd'):
+        with contextlib.suppress(OSError):
+            count += path.readlink() == folder
+    return count
