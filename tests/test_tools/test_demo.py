@@ -74,6 +74,7 @@ def test_another_training_is_not_mixed_in(finished, demo):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path('/proc/self').exists(), reason='needs Linux')
 def test_nothing_goes_on_when_it_is_ended(repo_root, tmp_path):
     tool = repo_root / 'tools' / 'demo.py'
     process = subprocess.Popen(
