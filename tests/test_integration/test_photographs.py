@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
 
 from .conftest import ALLOCATOR
@@ -42,7 +43,7 @@ def test_average_precision(mim, checkpoint):
 
 def test_image(inferencer, coco_mini, tmp_path):
     image = coco_mini / '000000000785.jpg'
-    (result,) = inferencer(str(image), out_dir=str(tmp_path), bbox_thr=0.3)
+    (result,) = inferencer(str(image), out_dir=str(tmp_path))
     (people,) = result['predictions']
     assert people
     for person in people:
@@ -80,12 +81,17 @@ def test_video(inferencer, coco_mini, tmp_path):
     assert cv2.VideoCapture(str(drawn)).get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 
-def test_score_threshold(inferencer, coco_mini):
+def test_score_threshold(inferencer, checkpoint, coco_mini):
     image = str(coco_mini / '000000000785.jpg')
     (everyone,) = next(inferencer(image, return_datasamples=True))['predictions']
     scores = everyone.pred_instances.bbox_scores
-    (likely,) = next(inferencer(image, bbox_thr=0.3))['predictions']
-    assert 0 < len(likely) == (scores > 0.3).sum() < len(scores)
+    config = Config.fromfile(CONFIG)
+    config.model.test_cfg.score_thr = 0.3
+    stricter = MMPoseInferencer(
+        pose2d=config, pose2d_weights=str(checkpoint), device='cpu'
+    )
+    (likely,) = next(stricter(image))['predictions']
+    assert 0 < len(likely) == (scores >= 0.3).sum() < len(scores)
 
 
 def test_heatmaps_are_drawn_where_the_image_is(inferencer, coco_mini):
