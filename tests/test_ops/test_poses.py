@@ -124,8 +124,9 @@ class TestScores:
         assert self.score(0.9, logit([[[0.4, 0.1]]])) == 0
 
     def test_even_odds_count_as_a_person_and_as_visible(self):
-        visibility = torch.zeros(1, 1, 3)
-        assert pose_scores(torch.zeros(1, 1), visibility).item() == 0.5
+        visibility = torch.tensor([[[0.0, logit(0.9), -1.0]]])
+        scores = pose_scores(torch.zeros(1, 1), visibility)
+        assert scores.item() == pytest.approx((0.5 + 0.9) / 2)
 
     def test_released_counts_the_best_keypoints_whatever_they_say(self):
         expected = (0.9 + 0.6 + 0.4) / 3
