@@ -10,7 +10,7 @@ import numpy as np
 from .grid import draw_people, make_grid, match_people
 from .people import AnnotatedImage, predicted_people
 
-TITLES = ('input', 'poses', 'ground truth (grey boxes: not annotated)')
+TITLES = ('input', 'poses', 'ground truth (grey: not annotated)')
 
 
 def draw_comparison(
