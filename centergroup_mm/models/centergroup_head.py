@@ -4,7 +4,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.structures import PixelData
 from mmpose.models.heads import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS, TASK_UTILS
 from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
@@ -15,19 +14,17 @@ from ..ops.fusion import fuse_heatmaps
 from ..ops.poses import expected_locations, most_attended_locations, pose_scores
 from ..structures import Candidates, GroupingOutput, Poses, Tokens
 from ..task_modules.targets import make_targets
+from .detector import FEATURE_STRIDE, HigherHRNetMaps, input_size_of
 from .grouping import GroupingTransformer
-from .higher_hrnet_head import HigherHRNetMaps
 from .samples import (
-    crop_to_image,
     flip_types,
+    heatmap_fields,
     stack_masks,
     stack_views,
+    staged_heatmap_loss,
     to_instances,
 )
 from .tokenizer import CandidateTokenizer
-
-# The backbone's finest map stands at a quarter of the input.
-FEATURE_STRIDE = 4
 
 
 @MODELS.register_module()
@@ -116,8 +113,7 @@ class CenterGroupHead(BaseHead):
             tuple[Poses, GroupingOutput, Tensor]: poses in input pixels; what the last
             grouping module says of every view; fused heatmaps (B, K + 1, h, w).
         """
-        height, width = features[0].shape[-2:]
-        size = (width * FEATURE_STRIDE, height * FEATURE_STRIDE)
+        size = input_size_of(features[0])
         scales = [[h.float() for h in self.detector([f])[0]] for f in features]
         heatmaps = fuse_heatmaps(scales, size, flip_indices)
         if inside is None:
@@ -208,13 +204,8 @@ class CenterGroupHead(BaseHead):
         )
         instances = to_instances(poses, test_cfg.get('score_thr', 0.0))
         if test_cfg.get('output_heatmaps', False):
-            maps = [
-                crop_to_image(keypoint_maps, sample)
-                for keypoint_maps, sample in zip(
-                    heatmaps[:, : self.num_keypoints], batch_data_samples, strict=True
-                )
-            ]
-            return instances, [PixelData(heatmaps=m) for m in maps]
+            keypoint_maps = heatmaps[:, : self.num_keypoints]
+            return instances, heatmap_fields(keypoint_maps, batch_data_samples)
         return instances
 
     def loss(
@@ -238,10 +229,11 @@ class CenterGroupHead(BaseHead):
         """
         flip_types(batch_data_samples, self.num_keypoints)
         stages, _ = self.detector(feats)
-        loss_heatmap = self._heatmap_loss(stages, batch_data_samples)
+        loss_heatmap = staged_heatmap_loss(
+            self.heatmap_loss, stages, batch_data_samples
+        )
 
-        height, width = feats[0].shape[-2:]
-        size = (width * FEATURE_STRIDE, height * FEATURE_STRIDE)
+        size = input_size_of(feats[0])
         inside_quarter, inside = stack_masks(batch_data_samples, 'valid')
         _, usable = stack_masks(batch_data_samples, 'supervised')
         heatmaps = fuse_heatmaps([[h.detach().float() for h in stages]], size)
@@ -267,12 +259,3 @@ class CenterGroupHead(BaseHead):
         )
         matched = targets.matched.sum(1).float().mean()
         return dict(loss_heatmap=loss_heatmap, **losses, matched=matched)
-
-    def _heatmap_loss(self, stages: Sequence[Tensor], samples: SampleList) -> Tensor:
-        """Masked squared error, summed over the stages."""
-        total = 0
-        for level, heatmaps in enumerate(stages):
-            target = torch.stack([s.gt_fields.heatmaps[level] for s in samples])
-            mask = torch.stack([s.gt_fields.heatmap_mask[level] for s in samples])
-            total = total + self.heatmap_loss(heatmaps, target, mask=mask)
-        return total

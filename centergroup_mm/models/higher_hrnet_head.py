@@ -1,70 +1,153 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HigherHRNet's head, optionally with the person center as one more type."""
+"""HigherHRNet: scale-aware heatmaps, people by associative embedding."""
 
 from collections.abc import Sequence
 
-import torch
-from mmengine.model import BaseModule
-from mmpose.models.backbones.resnet import BasicBlock
-from torch import Tensor, nn
+from mmpose.models.heads import BaseHead
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
+from torch import Tensor
+
+from ..ops.flip import stack_flipped_tags
+from ..ops.fusion import fuse_heatmaps, resize_maps
+from .detector import HigherHRNetMaps, input_size_of
+from .samples import (
+    flip_types,
+    heatmap_fields,
+    keep_instances,
+    stack_masks,
+    stack_views,
+    staged_heatmap_loss,
+)
 
 
-class HigherHRNetMaps(BaseModule):
-    """Heatmaps at 1/4 and 1/2 of the input and associative-embedding tags at 1/4.
+@MODELS.register_module()
+class HigherHRNetHead(BaseHead):
+    """HigherHRNet's head with its losses and the grouping by tags.
 
-    With T types (the K keypoints, then the center if there is one) a 1x1 convolution
-    gives T heatmaps and T tags at 1/4; feature and maps together go through a
-    transposed convolution and BasicBlocks to T heatmaps at 1/2.
+    With centers it is the detector that CenterGroup starts from: its weights bear the
+    names that they have inside :class:`CenterGroupHead`.
 
     Args:
         in_channels (int): C of the backbone's finest map.
-        num_types (int): T.
-        num_blocks (int): BasicBlocks behind the transposed convolution. Defaults to 4.
+        num_keypoints (int): K.
+        with_center (bool): Whether the person center is one more type with heatmaps
+            and a tag of its own. It is trained and takes no part in the grouping.
+        heatmap_loss (dict): Loss of each stage's heatmaps.
+        tag_loss (dict): Pull and push loss of the tags, as the host's
+            ``AssociativeEmbeddingLoss``.
+        decoder (dict): Codec that groups, the host's ``AssociativeEmbedding`` with
+            ``heatmap_size`` equal to ``input_size``: maps are enlarged to the input.
+        detector (dict, optional): Further arguments of :class:`HigherHRNetMaps`.
+        init_cfg (dict, optional): As in mmengine.
     """
 
-    def __init__(self, in_channels: int, num_types: int, num_blocks: int = 4) -> None:
-        super().__init__(
-            init_cfg=[
-                dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
-                dict(type='Constant', layer='BatchNorm2d', val=1),
-            ]
+    def __init__(
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        with_center: bool,
+        heatmap_loss: ConfigType,
+        tag_loss: ConfigType,
+        decoder: ConfigType,
+        detector: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_keypoints = num_keypoints
+        self.with_center = with_center
+        self.detector = HigherHRNetMaps(
+            in_channels, num_keypoints + with_center, **(detector or {})
         )
-        self.num_types = num_types
-        stage0_channels = 2 * num_types
-        self.final_layers = nn.ModuleList(
-            (
-                nn.Conv2d(in_channels, stage0_channels, 1),
-                nn.Conv2d(in_channels, num_types, 1),
-            )
-        )
-        self.deconv = nn.Sequential(
-            nn.ConvTranspose2d(
-                in_channels + stage0_channels,
-                in_channels,
-                kernel_size=4,
-                stride=2,
-                padding=1,
-                bias=False,
-            ),
-            nn.BatchNorm2d(in_channels),
-            nn.ReLU(inplace=True),
-        )
-        self.blocks = nn.Sequential(
-            *(BasicBlock(in_channels, in_channels) for _ in range(num_blocks))
-        )
+        self.heatmap_loss = MODELS.build(heatmap_loss)
+        self.tag_loss = MODELS.build(tag_loss)
+        self.decoder = KEYPOINT_CODECS.build(decoder)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """Predict maps.
+        """Heatmaps and tags, see :meth:`HigherHRNetMaps.forward`."""
+        return self.detector(feats)
+
+    def predict(
+        self,
+        feats: Sequence,
+        batch_data_samples: SampleList,
+        test_cfg: OptConfigType = None,
+    ) -> Predictions:
+        """Predict poses.
 
         Args:
-            feats (Sequence[Tensor]): Backbone output, its first map (B, C, h/4, w/4).
+            feats (Sequence): As for :meth:`CenterGroupHead.predict`.
+            batch_data_samples (list[PoseDataSample]): B samples of one input size.
+            test_cfg (dict, optional): ``flip_test`` (each view has its tags),
+                ``multiscale_test`` (tags at scale 1), ``score_thr``,
+                ``output_heatmaps``.
 
         Returns:
-            tuple[list[Tensor], Tensor]: heatmaps [(B, T, h/4, w/4), (B, T, h/2, w/2)]
-            and tags (B, T, h/4, w/4).
+            list[InstanceData]: As of :meth:`CenterGroupHead.predict`, a keypoint's
+            score being its heatmap's value and a pose's the mean over its keypoints.
         """
-        feature = feats[0]
-        stage0 = self.final_layers[0](feature)
-        heatmaps, tags = stage0.split(self.num_types, 1)
-        finer = self.blocks(self.deconv(torch.cat((feature, stage0), 1)))
-        return [heatmaps, self.final_layers[1](finer)], tags
+        test_cfg = test_cfg or {}
+        flip = test_cfg.get('flip_test', False)
+        features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
+        flip_indices = None
+        mirrored_types = flip_types(batch_data_samples, self.num_keypoints)
+        if flip:
+            flip_indices = mirrored_types[: self.detector.num_types]
+        heatmaps, tags = self._fuse(features, flip_indices)
+        _, inside = stack_masks(batch_data_samples, 'valid')
+        # Nobody is in the padding.
+        heatmaps = heatmaps.masked_fill(~inside, 0)
+        poses = self.decoder.batch_decode(heatmaps, tags)
+        instances = [
+            keep_instances(*image, test_cfg.get('score_thr', 0.0))
+            for image in zip(*poses, strict=True)
+        ]
+        if test_cfg.get('output_heatmaps', False):
+            return instances, heatmap_fields(heatmaps, batch_data_samples)
+        return instances
+
+    def _fuse(
+        self, features: Sequence[Tensor], flip_indices: Sequence[int] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Keypoint heatmaps (B, K, h, w) and tags (B, L * K, h, w), one per view."""
+        size = input_size_of(features[0])
+        maps = [self.detector([feature]) for feature in features]
+        scales = [[heatmap.float() for heatmap in stages] for stages, _ in maps]
+        heatmaps = fuse_heatmaps(scales, size, flip_indices)[:, : self.num_keypoints]
+        views = stack_flipped_tags(maps[0][1].float(), flip_indices)
+        tags = views[:, :, : self.num_keypoints].flatten(1, 2)
+        return heatmaps, resize_maps(tags, size)
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        batch_data_samples: SampleList,
+        train_cfg: OptConfigType = None,
+    ) -> dict[str, Tensor]:
+        """Losses of heatmaps and tags.
+
+        Args:
+            feats (Sequence[Tensor]): Backbone output.
+            batch_data_samples (list[PoseDataSample]): B samples with targets.
+            train_cfg (dict, optional): Not used.
+
+        Returns:
+            dict[str, Tensor]: ``loss_heatmap``, summed over the stages, ``loss_pull``
+            and ``loss_push``, means over the images.
+        """
+        flip_types(batch_data_samples, self.num_keypoints)
+        stages, tags = self.detector(feats)
+        # The host's loss reads the indices one by one: from a GPU each would wait.
+        indices = [
+            sample.gt_instance_labels.tag_indices[:, : self.detector.num_types].cpu()
+            for sample in batch_data_samples
+        ]
+        pull, push = self.tag_loss(tags.float(), indices)
+        count = len(batch_data_samples)
+        return dict(
+            loss_heatmap=staged_heatmap_loss(
+                self.heatmap_loss, stages, batch_data_samples
+            ),
+            loss_pull=pull / count,
+            loss_push=push / count,
+        )

@@ -46,6 +46,10 @@ class NearestKeypointHead(CenterGroupHead):
         if inside is None:
             inside = torch.ones_like(heatmaps[:, :1], dtype=torch.bool)
         keypoints, _ = self.decoder.find_candidates(heatmaps, inside, inside)
-        coords = nearest_candidates(keypoints, poses.centers, self.min_candidate_score)
+        allowed = keypoints.valid & (keypoints.scores >= self.min_candidate_score)
+        centers = poses.centers[:, :, None]
+        coords, found = nearest_candidates(keypoints, centers, allowed[:, None])
+        # A type without a candidate lies at the center.
+        coords = torch.where(found[..., None], coords, centers)
         refined = self.decoder.refine(heatmaps[:, : self.num_keypoints], coords)
         return poses._replace(keypoints=refined), output, heatmaps

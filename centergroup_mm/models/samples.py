@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 from mmpose.utils.typing import InstanceList, SampleList
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..structures import Poses
 
@@ -77,17 +77,66 @@ def to_instances(poses: Poses, score_thr: float) -> InstanceList:
     """
     fields = (poses.keypoints, poses.keypoint_scores, poses.scores, poses.valid)
     arrays = [field.cpu().numpy() for field in fields]
-    instances = []
-    for keypoints, keypoint_scores, scores, valid in zip(*arrays, strict=True):
-        kept = valid & (scores >= score_thr)
-        instances.append(
-            InstanceData(
-                keypoints=keypoints[kept],
-                keypoint_scores=keypoint_scores[kept],
-                bbox_scores=scores[kept],
-            )
-        )
-    return instances
+    return [
+        keep_instances(*(field[valid] for field in image), score_thr)
+        for *image, valid in zip(*arrays, strict=True)
+    ]
+
+
+def keep_instances(
+    keypoints: np.ndarray,
+    keypoint_scores: np.ndarray,
+    scores: np.ndarray,
+    score_thr: float,
+) -> InstanceData:
+    """The poses of one image that score at least ``score_thr``.
+
+    Args:
+        keypoints (np.ndarray): (n, K, 2).
+        keypoint_scores (np.ndarray): (n, K).
+        scores (np.ndarray): (n,), of the poses.
+        score_thr (float): Poses scoring less are dropped.
+
+    Returns:
+        InstanceData: ``keypoints``, ``keypoint_scores`` and ``bbox_scores``.
+    """
+    kept = scores >= score_thr
+    return InstanceData(
+        keypoints=keypoints[kept],
+        keypoint_scores=keypoint_scores[kept],
+        bbox_scores=scores[kept],
+    )
+
+
+def heatmap_fields(heatmaps: Tensor, samples: SampleList) -> list[PixelData]:
+    """The heatmaps (B, K, h, w) of a batch for drawing, without padding."""
+    return [
+        PixelData(heatmaps=crop_to_image(maps, sample))
+        for maps, sample in zip(heatmaps, samples, strict=True)
+    ]
+
+
+def staged_heatmap_loss(
+    loss: nn.Module, stages: Sequence[Tensor], samples: SampleList
+) -> Tensor:
+    """Masked loss of the heatmaps, summed over the stages.
+
+    Args:
+        loss (nn.Module): Takes maps, targets and ``mask``.
+        stages (Sequence[Tensor]): Predictions (B, T, h_i, w_i), coarse to fine.
+        samples (list[PoseDataSample]): B samples with targets of each stage, T types
+            or more: a model without centers leaves out the last.
+
+    Returns:
+        Tensor: ().
+    """
+    total = 0
+    for level, heatmaps in enumerate(stages):
+        target = torch.stack([s.gt_fields.heatmaps[level] for s in samples])
+        target = target[:, : heatmaps.shape[1]]
+        mask = torch.stack([s.gt_fields.heatmap_mask[level] for s in samples])
+        total = total + loss(heatmaps, target, mask=mask)
+    return total
 
 
 def crop_to_image(maps: Tensor, sample: PoseDataSample) -> Tensor:

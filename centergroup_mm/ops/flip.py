@@ -32,6 +32,26 @@ def average_flipped_maps(maps: Tensor, flip_indices: Sequence[int]) -> Tensor:
     return (original + mirrored.flip(-1)[:, flip_indices]) / 2
 
 
+def stack_flipped_tags(tags: Tensor, flip_indices: Sequence[int] | None) -> Tensor:
+    """Bring the tags of both views into the frame of the original, side by side.
+
+    Unlike heatmaps, tags of different views are different embeddings: no average.
+
+    Args:
+        tags (Tensor): (B, T, h, w), or (2B, T, h, w), original views then mirrored
+            ones.
+        flip_indices (Sequence[int], optional): For each of the T types its mirror
+            image; given if and only if there are mirrored views.
+
+    Returns:
+        Tensor: (B, L, T, h, w), L = 1 or 2 views.
+    """
+    if flip_indices is None:
+        return tags[:, None]
+    original, mirrored = tags.chunk(2)
+    return torch.stack((original, mirrored.flip(-1)[:, flip_indices]), 1)
+
+
 def add_mirrored_view(
     candidates: Candidates, flip_indices: Sequence[int], width: int
 ) -> Candidates:

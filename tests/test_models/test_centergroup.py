@@ -206,3 +206,17 @@ def test_wrong_number_of_types_names_both_numbers(build, make_images, make_sampl
         predict(model, make_images((64, 64)), [sample])
     with pytest.raises(ValueError, match=message):
         model.loss(torch.zeros(1, 3, 64, 64), [sample])
+
+
+def test_channels_last_gives_the_same_poses(build, make_images, make_sample):
+    images, sample = make_images((128, 64)), make_sample(size=(128, 64))
+    settings = {'test_cfg.flip_test': True}
+    plain = build(settings)
+    by_pixel = build({**settings, 'channels_last': True})
+    by_pixel.load_state_dict(plain.state_dict())
+    feature, *_ = by_pixel.extract_feat(torch.stack(images).float())
+    assert feature.is_contiguous(memory_format=torch.channels_last)
+    (expected,) = predict(plain, images, [sample])
+    (found,) = predict(by_pixel, images, [sample])
+    assert len(found) > 0
+    assert_same(found, expected)

@@ -39,7 +39,10 @@ def test_only_the_locations_are_replaced(heads, flip):
 
     everywhere = torch.ones_like(heatmaps[:, :1], dtype=torch.bool)
     keypoints, _ = nearest.decoder.find_candidates(heatmaps, everywhere, everywhere)
-    coords = nearest_candidates(keypoints, poses.centers, 0.001)
+    allowed = keypoints.valid & (keypoints.scores >= 0.001)
+    centers = poses.centers[:, :, None]
+    coords, found = nearest_candidates(keypoints, centers, allowed[:, None])
+    coords = torch.where(found[..., None], coords, centers)
     # Refinement moves by a quarter pixel, after half a pixel for the truncation.
     assert ((poses.keypoints - coords - 0.5).abs() == 0.25).all()
     assert not torch.equal(poses.keypoints, expected.keypoints)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's estimator, with both views in one batch and batches of mixed sizes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from mmpose.models.pose_estimators import BottomupPoseEstimator
+from mmpose.registry import MODELS
+from mmpose.utils.typing import SampleList
+from torch import Tensor
+
+
+@MODELS.register_module()
+class BatchedPoseEstimator(BottomupPoseEstimator):
+    """Bottom-up pose estimator whose tests run in batches.
+
+    Beyond the host's :class:`BottomupPoseEstimator`: the mirrored view of the flip test
+    runs in one batch with the original, and batches may mix image sizes, with the
+    result of one image after the other.
+
+    Args:
+        channels_last (bool): Keep convolutions' weights, and with them all maps, in
+            memory pixel by pixel instead of channel by channel: the same numbers,
+            faster on CPUs and with mixed precision on GPUs. Defaults to False.
+        **kwargs: As in :class:`BottomupPoseEstimator`.
+    """
+
+    def __init__(self, *args, channels_last: bool = False, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+
+    def predict(
+        self, inputs: Tensor | Sequence[Tensor], data_samples: SampleList
+    ) -> SampleList:
+        """Predict the poses of a batch.
+
+        Args:
+            inputs (Tensor | Sequence[Tensor]): (B, 3, H, W), images padded at the
+                bottom and on the right to a common size; a sequence of these for the
+                scales of a multi-scale test, scale 1 first.
+            data_samples (list[PoseDataSample]): B samples with ``input_size``,
+                ``input_center`` and ``input_scale`` in their metainfo.
+
+        Returns:
+            list[PoseDataSample]: The samples with ``pred_instances`` in image pixels.
+
+        Raises:
+            ValueError: If there are several scales without ``multiscale_test``, or one
+                with it.
+        """
+        scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        self._check_scales(len(scales))
+        for size, indices in _group_by_size(data_samples).items():
+            self._predict_size(
+                [_crop(scale[indices], size, scales[0]) for scale in scales],
+                [data_samples[i] for i in indices],
+            )
+        return data_samples
+
+    def _check_scales(self, num_scales: int) -> None:
+        """The switch in ``test_cfg`` and the pipeline must agree."""
+        multiscale = self.test_cfg.get('multiscale_test', False)
+        if multiscale != (num_scales > 1):
+            raise ValueError(
+                f'The pipeline gives {num_scales} scale(s), but model.test_cfg has '
+                f'multiscale_test={multiscale}. A multi-scale test needs both: '
+                'multiscale_test=True and aug_scales=[0.5, 2] in '
+                'BottomupAlignedResize.'
+            )
+
+    def _predict_size(self, scales: list[Tensor], samples: SampleList) -> None:
+        """Predict images of one input size and write the poses into the samples."""
+        flip = self.test_cfg.get('flip_test', False)
+        feats = []
+        for images in scales:
+            if flip:
+                views = self.extract_feat(torch.cat((images, images.flip(-1))))
+                feats.append(list(zip(*(f.chunk(2) for f in views), strict=True)))
+            else:
+                feats.append(self.extract_feat(images))
+        if not self.test_cfg.get('multiscale_test', False):
+            (feats,) = feats
+        preds = self.head.predict(feats, samples, test_cfg=self.test_cfg)
+        instances, fields = preds if isinstance(preds, tuple) else (preds, None)
+        self.add_pred_to_datasample(instances, fields, samples)
+
+
+def _group_by_size(samples: SampleList) -> dict[tuple[int, int], list[int]]:
+    """Indices of the samples of each input size [w, h]."""
+    groups = defaultdict(list)
+    for index, sample in enumerate(samples):
+        groups[tuple(int(side) for side in sample.metainfo['input_size'])].append(index)
+    return groups
+
+
+def _crop(images: Tensor, size: tuple[int, int], reference: Tensor) -> Tensor:
+    """Undo the padding of a batch.
+
+    Args:
+        images (Tensor): (B, 3, H_s, W_s), at some test scale.
+        size (tuple[int, int]): Input [w, h] of these images at scale 1.
+        reference (Tensor): The batch at scale 1, (..., H, W).
+
+    Returns:
+        Tensor: (B, 3, h_s, w_s).
+    """
+    height = size[1] * images.shape[-2] // reference.shape[-2]
+    width = size[0] * images.shape[-1] // reference.shape[-1]
+    return images[..., :height, :width]

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CenterNet ("Objects as Points") on HigherHRNet's heatmaps, the paper's baseline."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmpose.models.heads import BaseHead
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
+from torch import Tensor, nn
+
+from ..ops.fusion import fuse_heatmaps
+from ..ops.nearest import inside_boxes, nearest_candidates
+from ..ops.regression import (
+    absolute_boxes,
+    average_flipped_regression,
+    enlarge_boxes,
+    visible_extents,
+)
+from ..ops.sampling import read_pixels
+from ..structures import Candidates, Poses
+from .detector import FEATURE_STRIDE, HigherHRNetMaps, input_size_of
+from .samples import (
+    flip_types,
+    heatmap_fields,
+    stack_masks,
+    stack_views,
+    staged_heatmap_loss,
+    to_instances,
+)
+
+
+@MODELS.register_module()
+class CenterNetHead(BaseHead):
+    """Regresses all joints from the center and snaps them to heatmap peaks.
+
+    At the pixel of a center, 1/4 of the input, one branch gives the offsets to the K
+    joints and one the distances to the sides of the pose's box. Each regressed joint
+    moves to the nearest peak of its type inside the box; without one it stays.
+
+    Differing from "Objects as Points" as the comparison asks for: heatmaps, center and
+    backbone are those of CenterGroup (Gaussians of one size under a squared error,
+    at two resolutions, the center the mean of the visible joints), whose joints lie at
+    half the input's pixels and need no local offset; and the box is the extent of the
+    visible joints, enlarged, as it only bounds the search for peaks.
+
+    Args:
+        in_channels (int): C of the backbone's finest map.
+        num_keypoints (int): K.
+        decoder (dict): Codec that finds peaks, see :class:`CenterHeatmap`.
+        heatmap_loss (dict): Loss of each stage's heatmaps.
+        offset_weight (float): Of the joints' L1 error in pixels at 1/4 of the input.
+        box_weight (float): The same for the sides of the box.
+        hidden_channels (int): Of each branch's 3x3 convolution.
+        min_peak_score (float): Peaks scoring less attract no joint.
+        box_margin (float): Share of its width and height by which a box is enlarged on
+            each side.
+        detector (dict, optional): Further arguments of :class:`HigherHRNetMaps`.
+        init_cfg (dict, optional): As in mmengine.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        decoder: ConfigType,
+        heatmap_loss: ConfigType,
+        offset_weight: float = 1.0,
+        box_weight: float = 0.1,
+        hidden_channels: int = 256,
+        min_peak_score: float = 0.1,
+        box_margin: float = 0.1,
+        detector: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_keypoints = num_keypoints
+        self.offset_weight = offset_weight
+        self.box_weight = box_weight
+        self.min_peak_score = min_peak_score
+        self.box_margin = box_margin
+        self.decoder = KEYPOINT_CODECS.build(decoder)
+        self.heatmap_loss = MODELS.build(heatmap_loss)
+        self.detector = HigherHRNetMaps(
+            in_channels, num_keypoints + 1, **(detector or {})
+        )
+        self.offset_branch, self.box_branch = (
+            nn.Sequential(
+                nn.Conv2d(in_channels, hidden_channels, 3, padding=1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(hidden_channels, out_channels, 1),
+            )
+            for out_channels in (2 * num_keypoints, 4)
+        )
+
+    def forward(self, feats: Sequence[Tensor]) -> Poses:
+        """Image features to poses, one view, one scale, no padding.
+
+        Args:
+            feats (Sequence[Tensor]): Backbone output, its first map (B, C, h/4, w/4).
+
+        Returns:
+            Poses: In input pixels.
+        """
+        return self.find_poses([feats[0]])[0]
+
+    def find_poses(
+        self,
+        features: Sequence[Tensor],
+        inside: Tensor | None = None,
+        flip_indices: Sequence[int] | None = None,
+    ) -> tuple[Poses, Tensor]:
+        """The whole of inference as one function of tensors.
+
+        Args:
+            features (Sequence[Tensor]): As for :meth:`CenterGroupHead.find_poses`.
+            inside (Tensor, optional): bool (B, 1, h, w), True inside the image.
+            flip_indices (Sequence[int], optional): Mirror image of each of the K + 1
+                types; given if and only if ``features`` hold mirrored views.
+
+        Returns:
+            tuple[Poses, Tensor]: poses in input pixels, regression at scale 1; fused
+            heatmaps (B, K + 1, h, w).
+        """
+        size = input_size_of(features[0])
+        scales = [[h.float() for h in self.detector([f])[0]] for f in features]
+        heatmaps = fuse_heatmaps(scales, size, flip_indices)
+        if inside is None:
+            inside = torch.ones_like(heatmaps[:, :1], dtype=torch.bool)
+        keypoints, centers = self.decoder.find_candidates(heatmaps, inside, inside)
+        joints, boxes = self._regress(features[0], centers, flip_indices)
+        return self._snap(keypoints, centers, joints, boxes, heatmaps), heatmaps
+
+    def _regress(
+        self,
+        feature: Tensor,
+        centers: Candidates,
+        flip_indices: Sequence[int] | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Joints (B, P, K, 2) and boxes (B, P, 4) in input pixels."""
+        offsets = self.offset_branch(feature).float().unflatten(1, (-1, 2))
+        sides = self.box_branch(feature).float()
+        if flip_indices is not None:
+            offsets, sides = average_flipped_regression(
+                offsets, sides, flip_indices[:-1]
+            )
+        pixels = centers.coords[:, 0] // FEATURE_STRIDE
+        maps = torch.cat((offsets.flatten(1, 2), sides), 1)
+        x, y = pixels[:, None].expand(-1, maps.shape[1], -1, -1).unbind(-1)
+        values = read_pixels(maps, x, y).transpose(1, 2)
+        offsets, sides = values.split((2 * self.num_keypoints, 4), -1)
+        joints = pixels[:, :, None] + offsets.unflatten(-1, (-1, 2))
+        boxes = absolute_boxes(pixels, sides)
+        return joints * FEATURE_STRIDE, boxes * FEATURE_STRIDE
+
+    def _snap(
+        self,
+        keypoints: Candidates,
+        centers: Candidates,
+        joints: Tensor,
+        boxes: Tensor,
+        heatmaps: Tensor,
+    ) -> Poses:
+        """Move joints to peaks inside the boxes."""
+        keypoint_maps = heatmaps[:, : self.num_keypoints]
+        strong = keypoints.valid & (keypoints.scores >= self.min_peak_score)
+        allowed = strong[:, None] & inside_boxes(
+            keypoints, enlarge_boxes(boxes, self.box_margin)
+        )
+        peaks, found = nearest_candidates(keypoints, joints, allowed)
+        refined = self.decoder.refine(keypoint_maps, peaks)
+        x, y = torch.where(found[..., None], peaks, joints.long()).unbind(-1)
+        scores = read_pixels(keypoint_maps, *(v.transpose(1, 2) for v in (x, y)))
+        return Poses(
+            torch.where(found[..., None], refined, joints),
+            scores.transpose(1, 2),
+            centers.scores[:, 0],
+            centers.valid[:, 0],
+            centers.coords[:, 0],
+        )
+
+    def predict(
+        self,
+        feats: Sequence,
+        batch_data_samples: SampleList,
+        test_cfg: OptConfigType = None,
+    ) -> Predictions:
+        """Predict poses, see :meth:`CenterGroupHead.predict`.
+
+        A keypoint's score is its heatmap's value, a pose's that of its center.
+        """
+        test_cfg = test_cfg or {}
+        flip = test_cfg.get('flip_test', False)
+        features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
+        flip_indices = flip_types(batch_data_samples, self.num_keypoints)
+        _, inside = stack_masks(batch_data_samples, 'valid')
+        poses, heatmaps = self.find_poses(
+            features, inside, flip_indices if flip else None
+        )
+        instances = to_instances(poses, test_cfg.get('score_thr', 0.0))
+        if test_cfg.get('output_heatmaps', False):
+            keypoint_maps = heatmaps[:, : self.num_keypoints]
+            return instances, heatmap_fields(keypoint_maps, batch_data_samples)
+        return instances
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        batch_data_samples: SampleList,
+        train_cfg: OptConfigType = None,
+    ) -> dict[str, Tensor]:
+        """Losses of heatmaps, offsets and boxes.
+
+        Args:
+            feats (Sequence[Tensor]): Backbone output.
+            batch_data_samples (list[PoseDataSample]): B samples with targets.
+            train_cfg (dict, optional): Not used.
+
+        Returns:
+            dict[str, Tensor]: ``loss_heatmap``, ``loss_offset`` and ``loss_box``, the
+            latter two means over visible joints and over persons.
+        """
+        flip_types(batch_data_samples, self.num_keypoints)
+        stages, _ = self.detector(feats)
+        keypoints, visible, pixels, images = _gather_persons(batch_data_samples)
+        offsets, sides = (
+            branch(feats[0]).float()[images, :, pixels[:, 1], pixels[:, 0]]
+            for branch in (self.offset_branch, self.box_branch)
+        )
+        joints = pixels[:, None] + offsets.unflatten(-1, (-1, 2))
+        errors = F.l1_loss(joints, keypoints, reduction='none').sum(-1) * visible
+        box_errors = F.l1_loss(
+            absolute_boxes(pixels, sides),
+            visible_extents(keypoints, visible),
+            reduction='none',
+        ).sum(-1)
+        heatmap_loss = staged_heatmap_loss(
+            self.heatmap_loss, stages, batch_data_samples
+        )
+        return dict(
+            loss_heatmap=heatmap_loss,
+            loss_offset=self.offset_weight * errors.sum() / visible.sum().clamp(min=1),
+            loss_box=self.box_weight * box_errors.sum() / max(len(images), 1),
+        )
+
+
+def _gather_persons(samples: SampleList) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All G persons of a batch whose center lies in the image, at 1/4 of the input.
+
+    Mirrored as the heatmaps are: a coordinate x becomes width - 1 - x at 1/4.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor, Tensor]: keypoints (G, K, 2); bool visible (G, K);
+        the centers' pixels int64 (G, 2); indices of the images (G,).
+    """
+    persons = []
+    for index, sample in enumerate(samples):
+        labels = sample.gt_instance_labels
+        shift = FEATURE_STRIDE - 1 if sample.metainfo.get('flip') else 0
+        keypoints = labels.keypoints - labels.keypoints.new_tensor((shift, 0))
+        width = sample.metainfo['input_size'][0] // FEATURE_STRIDE
+        place, shown = labels.tag_indices[:, -1].unbind(-1)
+        pixels = torch.stack((place % width, place // width), -1)
+        # A person without a keypoint at this level has no center there.
+        images = torch.where(shown > 0, index, -1)
+        persons.append(
+            (keypoints / FEATURE_STRIDE, labels.keypoints_visible > 0, pixels, images)
+        )
+    keypoints, visible, pixels, images = (
+        torch.cat(part) for part in zip(*persons, strict=True)
+    )
+    kept = images >= 0
+    return keypoints[kept], visible[kept], pixels[kept], images[kept]
