@@ -5,13 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-# Small pieces of memory come and go all the time; without these glibc returns every
-# large one to the system and a CPU step takes half as long again.
-ALLOCATOR = {
-    'MALLOC_MMAP_THRESHOLD_': '2000000000',
-    'MALLOC_TRIM_THRESHOLD_': '2000000000',
-}
+from mim_command import ALLOCATOR
 
 
 def data_options(folder: Path, ann_file: str) -> list[str]:
