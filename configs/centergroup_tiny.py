@@ -5,10 +5,12 @@
 _base_ = ['centergroup_w32.py']
 
 input_size = (192, 192)
-codec = dict(input_size=input_size, num_candidates=16, num_centers=16)
+# Windows and numbers of candidates fit the small images.
+codec = dict(input_size=input_size, num_candidates=12, num_centers=12, center_kernel=7)
 
 model = dict(
     freeze_detector_bn=False,
+    channels_last=True,
     backbone=dict(
         extra=dict(
             stage1=dict(num_blocks=(1,), num_channels=(32,)),
@@ -82,12 +84,12 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-max_iters = 1600
+max_iters = 1900
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
-    optimizer=dict(type='Adam', lr=2e-3),
+    optimizer=dict(type='Adam', lr=3e-3),
     clip_grad=dict(max_norm=5, norm_type=2),
 )
 param_scheduler = [

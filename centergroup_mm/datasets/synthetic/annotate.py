@@ -12,8 +12,8 @@ from .keypoints import ANATOMY, ANATOMY_LINKS, KeypointSet
 from .render import SUPERSAMPLING
 from .scene import CROWD_ID, Scene
 
-# A person with fewer labelled keypoints is left unannotated.
-MIN_LABELLED = 4
+# A person of whom fewer keypoints are seen is left unannotated.
+MIN_SEEN = 6
 
 _NEIGHBOURS = {
     name: [b if a == name else a for a, b in ANATOMY_LINKS if name in (a, b)]
@@ -41,7 +41,7 @@ def annotate_scene(scene: Scene, keypoint_set: KeypointSet) -> tuple[list[dict],
         if person.annotated:
             labels = label_points(scene, index)
             keypoints = np.array([labels[name] for name in keypoint_set.names])
-            if (keypoints[:, 2] > 0).sum() < MIN_LABELLED:
+            if (keypoints[:, 2] == 2).sum() < MIN_SEEN:
                 keypoints[:] = 0
         annotations.append(
             dict(

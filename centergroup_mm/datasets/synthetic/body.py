@@ -50,10 +50,10 @@ ARM_POSES = {
     'akimbo': ((-15, 10), (35, 55), (80, 112), (-85, 10)),
     'bent': ((12, 15), (6, 28), (70, 130), (-30, 20)),
 }
-ARM_WEIGHTS = (0.26, 0.2, 0.15, 0.12, 0.1, 0.08, 0.09)
+ARM_WEIGHTS = (0.34, 0.2, 0.12, 0.09, 0.07, 0.08, 0.1)
 
 LEG_POSES = ('stand', 'walk', 'sit', 'crouch', 'step', 'straddle')
-LEG_WEIGHTS = (0.4, 0.24, 0.1, 0.07, 0.1, 0.09)
+LEG_WEIGHTS = (0.5, 0.26, 0.05, 0.03, 0.08, 0.08)
 
 
 def _turn_x(degrees: float) -> np.ndarray:
@@ -101,13 +101,13 @@ class Body:
 def sample_yaw(rng: np.random.Generator) -> float:
     """Degrees the body turns to its left; 0 faces the camera.
 
-    Three quarters stay within 60 degrees; the others are seen from the back or
-    from a side, where left and right are told by face, feet and clothing.
+    Nine in ten stay within 50 degrees; the others are seen from the back or from a
+    side, where left and right are told by face, feet and clothing.
     """
     draw = rng.random()
-    if draw < 0.76:
-        return float(rng.uniform(-58, 58))
     if draw < 0.9:
+        return float(rng.uniform(-50, 50))
+    if draw < 0.96:
         return float(180 + rng.uniform(-50, 50))
     return float(rng.choice((-1, 1)) * rng.uniform(60, 125))
 
@@ -120,7 +120,7 @@ def sample_body(rng: np.random.Generator, camera_pitch: float) -> Body:
         camera_pitch: Degrees the camera looks down, shared by a scene.
     """
     size = {k: v * rng.uniform(0.93, 1.07) for k, v in PROPORTIONS.items()}
-    roll = rng.uniform(-50, 50) if rng.random() < 0.12 else rng.normal(0, 4)
+    roll = rng.uniform(-50, 50) if rng.random() < 0.05 else rng.normal(0, 4)
     view = _turn_z(roll) @ _turn_x(-camera_pitch) @ _turn_y(sample_yaw(rng))
 
     legs, lean = _sample_legs(rng)

@@ -70,7 +70,7 @@ def sample_light(rng: np.random.Generator, size: int) -> Light:
         outline=rng.uniform(0.5, 0.9) * size / 256,
         gradient=rng.uniform(-0.3, 0.3, 2),
         exposure=rng.uniform(0.75, 1.15) * rng.uniform(0.93, 1.07, 3),
-        noise=rng.uniform(1, 6),
+        noise=rng.uniform(1, 4),
         blur=rng.uniform(0.3, 0.9) if rng.random() < 0.35 else 0.0,
     )
 

@@ -23,7 +23,7 @@ MIN_PEOPLE, MAX_PEOPLE = 3, 12
 
 # Smaller groups are more frequent.
 _COUNTS = np.arange(MIN_PEOPLE, MAX_PEOPLE + 1)
-_COUNT_WEIGHTS = 1.0 / (_COUNTS + 2.0)
+_COUNT_WEIGHTS = 1.0 / (_COUNTS - 1.5) ** 2
 
 # What an instance map holds where a crowd region's people are seen.
 CROWD_ID = 255
@@ -108,18 +108,18 @@ def sample_places(rng: np.random.Generator, size: int, crowding: float):
     the image.
     """
     count = int(rng.choice(_COUNTS, p=_COUNT_WEIGHTS / _COUNT_WEIGHTS.sum()))
-    stature = size * rng.uniform(0.44, 0.72) * (1 - 0.025 * max(count - 5, 0))
+    stature = size * rng.uniform(0.6, 0.82) * (1 - 0.04 * max(count - 4, 0))
     camera = rng.uniform(0.55, 1.3)  # height of the camera in statures
     horizon = size * rng.uniform(0.86, 1.02) - stature * camera
     spots = []  # (x, nearness)
     for _ in range(count):
         if spots and rng.random() < crowding:
             x, near = spots[rng.integers(len(spots))]
-            step = rng.uniform(0.05, 0.22) * stature * rng.choice((-1, 1))
+            step = rng.uniform(0.06, 0.14) * stature * rng.choice((-1, 1))
             spot = x + step, near * rng.uniform(0.95, 1.06)
         else:
             spot = _farthest(rng, spots, size)
-        x = float(np.clip(spot[0], 0.04 * size, 0.96 * size))
+        x = float(np.clip(spot[0], 0.1 * size, 0.9 * size))
         spots.append((x, float(np.clip(spot[1], 0.72, 1.2))))
     spots.sort(key=lambda spot: spot[1])
     places = [
@@ -132,7 +132,7 @@ def sample_places(rng: np.random.Generator, size: int, crowding: float):
 def _farthest(rng, spots, size):
     """Return the one of a few random spots that keeps most clear of the others."""
     tries = [
-        (rng.uniform(0.08, 0.92) * size, rng.uniform(0.75, 1.15)) for _ in range(6)
+        (rng.uniform(0.12, 0.88) * size, rng.uniform(0.75, 1.15)) for _ in range(6)
     ]
     if not spots:
         return tries[0]
