@@ -35,10 +35,7 @@ def main() -> None:
     except (CheckpointFileError, OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'{done.kind}, {done.num_keypoints} keypoint types: {done.weights}')
-    if done.config is None:
-        print('No config: a CenterGroup starts from a detector with person centers.')
-    else:
-        print(f'Config for an input of {done.input_size} px: {done.config}')
+    print(f'Config for an input of {done.input_size} px: {done.config}')
 
 
 if __name__ == '__main__':

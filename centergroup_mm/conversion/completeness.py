@@ -22,8 +22,8 @@ def check_complete(
     Args:
         source (str | Path): The checkpoint, for the message.
         weights (Mapping[str, Tensor]): Its weights under the names of this package.
-        config (Config): A config of CenterGroup.
-        layout (Layout): ``DETECTOR`` if the weights are those of its detector only.
+        config (Config): A config of this package.
+        layout (Layout): How the checkpoint names its weights.
 
     Raises:
         CheckpointFileError: If they are not exactly the weights of that model; lists
@@ -32,8 +32,6 @@ def check_complete(
     """
     with DefaultScope.overwrite_default_scope('mmpose'), torch.device('meta'):
         own = MODELS.build(config.model).state_dict()
-    if layout is Layout.DETECTOR:
-        own = _detector_part(own)
     expected = {key: tuple(weight.shape) for key, weight in own.items()}
     found = {key: tuple(weight.shape) for key, weight in weights.items()}
 
@@ -61,13 +59,3 @@ def describe_problems(source: str | Path, problems: Mapping[str, Sequence[str]])
             lines.append(f'{len(keys)} {problem}:')
             lines.extend(f'  {key}' for key in keys)
     return '\n'.join(lines)
-
-
-def _detector_part(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A model's detector, under the names of a stand-alone one."""
-    prefix = 'head.detector.'
-    return {
-        key.replace(prefix, 'head.', 1): weight
-        for key, weight in own.items()
-        if key.startswith(('backbone.', prefix))
-    }

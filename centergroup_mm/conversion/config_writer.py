@@ -17,19 +17,20 @@ BASE_LINES = """_base_ = [
 LINE_LENGTH = 88
 
 
-def base_name(num_keypoints: int, in_channels: int, released: bool) -> str:
+def base_name(method: str, num_keypoints: int, in_channels: int, variant: str) -> str:
     """The config of this package that is nearest to a model.
 
     Args:
+        method (str): ``centergroup`` or ``higherhrnet``.
         num_keypoints (int): K; CrowdPose has 14 types, all else is taken as COCO.
         in_channels (int): C, 48 for HRNet-W48.
-        released (bool): The released models' variant, or the paper's.
+        variant (str): End of the name, such as ``_released``.
     """
     if num_keypoints == 14:
-        name = 'centergroup_w48_crowdpose'
+        name = 'w48_crowdpose'
     else:
-        name = 'centergroup_w48' if in_channels == 48 else 'centergroup_w32'
-    return f'{name}_released.py' if released else f'{name}.py'
+        name = 'w48' if in_channels == 48 else 'w32'
+    return f'{method}_{name}{variant}.py'
 
 
 def load_base(name: str) -> Config:
@@ -61,7 +62,13 @@ def config_changes(base: Config, model: dict, input_size: int) -> dict:
     if tuple(base.codec.input_size) == side:
         model = _difference(model, base.model)
         return dict(model=model) if model else {}
-    model = {**model, 'head': {**model['head'], 'decoder': dict(input_size=side)}}
+    decoder = {
+        key: side
+        for key in ('input_size', 'heatmap_size')
+        if key in base.model.head.decoder
+    }
+    decoder = {**model['head'].get('decoder', {}), **decoder}
+    model = {**model, 'head': {**model['head'], 'decoder': decoder}}
     train = _with_input_size(base.train_pipeline, side)
     test = _with_input_size(base.val_pipeline, side)
     return dict(

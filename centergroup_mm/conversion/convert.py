@@ -21,6 +21,8 @@ INPUT_SIZES = {32: 512, 48: 640}
 # Heatmap types of the published detectors: COCO, CrowdPose and whole bodies, which
 # have as many as keypoints, or one more for the person center.
 PLAIN_DETECTORS = (17, 14, 133)
+# For these the configs name the order in which keypoints are grouped.
+ORDERED_KEYPOINTS = (17, 14)
 CENTER_DETECTORS = tuple(number + 1 for number in PLAIN_DETECTORS)
 
 
@@ -33,15 +35,14 @@ class Conversion:
         num_keypoints (int): K.
         input_size (int): Side of the input in pixels.
         weights (Path): File of the weights.
-        config (Path | None): Config beside them; none for a HigherHRNet without
-            centers, from which no CenterGroup can start.
+        config (Path): Config beside them.
     """
 
     kind: str
     num_keypoints: int
     input_size: int
     weights: Path
-    config: Path | None
+    config: Path
 
 
 def convert_checkpoint(
@@ -54,9 +55,8 @@ def convert_checkpoint(
 
     - A released CenterGroup (current or older names) becomes a whole model with a
       config of the released variant.
-    - A HigherHRNet of mmpose 0.x with person centers becomes a stand-alone detector
-      (``backbone.*``, ``head.*``) with a config that trains a CenterGroup from it.
-    - One without centers becomes a stand-alone detector without a config.
+    - A HigherHRNet of mmpose 0.x becomes one of this package, grouped by associative
+      embedding. With person centers, a CenterGroup may be trained from its weights.
 
     Weights and config are both written, or neither is.
 
@@ -83,26 +83,20 @@ def convert_checkpoint(
     weights, layout = _read_weights(source)
     model = model_sizes(weights, layout)
     whole = layout is Layout.CENTERGROUP
-    with_center = whole or _has_center(num_types(weights), num_keypoints)
+    method, kind, variant = 'centergroup', layout.value, '_released'
     if not whole:
-        # A detector without centers is built as one with as many types.
-        model['head']['num_keypoints'] = num_types(weights) - 1
-    width = model['head']['in_channels']
+        with_center = _has_center(num_types(weights), num_keypoints)
+        model['head'].update(_detector_types(num_types(weights) - with_center))
+        method, variant = 'higherhrnet', '_center' if with_center else ''
+        kind += f' {"with" if with_center else "without"} person centers'
+    known, width = (model['head'][key] for key in ('num_keypoints', 'in_channels'))
     side = input_size or INPUT_SIZES.get(width, 512)
-    base = base_name(model['head']['num_keypoints'], width, released=whole)
+    base = base_name(method, known, width, variant)
     config = load_base(base)
     changes = config_changes(config, model, side)
     config.merge_from_dict(dict(model=changes.get('model', {})))
     check_complete(source, weights, config, layout)
-
-    if not with_center:
-        kind = f'{layout.value} without person centers'
-        write_together({target: checkpoint_bytes(weights, None)})
-        return Conversion(kind, num_types(weights), side, target, None)
-    kind = layout.value if whole else f'{layout.value} with person centers'
-    done = Conversion(
-        kind, config.model.head.num_keypoints, side, target, target.with_suffix('.py')
-    )
+    done = Conversion(kind, known, side, target, target.with_suffix('.py'))
     _write(done, Path(str(source)).name, weights, config, base, changes)
     return done
 
@@ -122,6 +116,15 @@ def _check_arguments(target: Path, input_size: int | None) -> None:
         raise ValueError(f'Expected a target that ends in .pth, got {target}.')
     if input_size is not None and (input_size <= 0 or input_size % 4):
         raise ValueError(f'Expected an input size that 4 divides, got {input_size}.')
+
+
+def _detector_types(num_keypoints: int) -> dict:
+    """``head`` of a detector with so many keypoint types."""
+    head = dict(num_keypoints=num_keypoints)
+    if num_keypoints not in ORDERED_KEYPOINTS:
+        # No order is better than another without knowing the types.
+        head['decoder'] = dict(decode_keypoint_order=list(range(num_keypoints)))
+    return head
 
 
 def _has_center(types: int, num_keypoints: int | None) -> bool:

@@ -116,7 +116,7 @@ RULES = {
         *_cnn_rules('person_embed_cnn', 'head.tokenizer.center_cnn'),
         *_grouping_rules(),
     ],
-    Layout.DETECTOR: _detector_rules('', 'head.'),
+    Layout.DETECTOR: _detector_rules('', 'head.detector.'),
 }
 
 

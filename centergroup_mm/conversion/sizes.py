@@ -46,23 +46,21 @@ def model_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict:
     every released model) and the size of the input.
 
     Args:
-        weights (Mapping[str, Tensor]): Weights under the names of this package; of a
-            stand-alone detector, its head is ``head``.
+        weights (Mapping[str, Tensor]): Weights under the names of this package.
         layout (Layout): Where they come from, for messages.
 
     Returns:
-        dict: The values of ``model`` in a config of CenterGroup. For a detector,
-        without what concerns the grouping and without ``num_keypoints``.
+        dict: The values of ``model`` in a config. For a detector without
+        ``num_keypoints``, which its weights do not tell.
 
     Raises:
         CheckpointFileError: If a weight that tells a size is missing.
     """
     known = _Weights(weights, layout)
     whole = layout is Layout.CENTERGROUP
-    detector = 'head.detector.' if whole else 'head.'
     head = dict(
-        in_channels=known.rows(detector + 'final_layers.0.weight', 1),
-        detector=dict(num_blocks=known.count(detector + 'blocks.')),
+        in_channels=known.rows('head.detector.final_layers.0.weight', 1),
+        detector=dict(num_blocks=known.count('head.detector.blocks.')),
     )
     if whole:
         head.update(_grouping_sizes(known))
@@ -71,7 +69,9 @@ def model_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict:
 
 def num_types(weights: Mapping[str, Tensor]) -> int:
     """Number of heatmap types of a stand-alone detector."""
-    return _Weights(weights, Layout.DETECTOR).rows('head.final_layers.1.weight')
+    return _Weights(weights, Layout.DETECTOR).rows(
+        'head.detector.final_layers.1.weight'
+    )
 
 
 def _hrnet_sizes(known: _Weights) -> dict:

@@ -8,7 +8,7 @@ from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
 from .batched_estimator import BatchedPoseEstimator
-from .checkpoints import holds_grouping, is_pruned, rename_detector
+from .checkpoints import holds_grouping, is_pruned
 
 
 @MODELS.register_module()
@@ -91,13 +91,14 @@ class CenterGroup(BatchedPoseEstimator):
     def _check_weights(self, state_dict: dict, prefix: str, *_) -> None:
         """Before weights are loaded: refuse misfits.
 
-        A plain detector's weights are renamed; for pruned ones the model is pruned too.
+        For pruned weights the model is pruned too.
         """
-        keys = [key for key in state_dict if key.startswith(prefix)]
-        weights = {key[len(prefix) :]: state_dict.pop(key) for key in keys}
-        weights = rename_detector(weights)
+        weights = {
+            key[len(prefix) :]: weight
+            for key, weight in state_dict.items()
+            if key.startswith(prefix)
+        }
         if is_pruned(self.state_dict(), weights):
             self.head.grouping.prune()
-        state_dict.update((prefix + key, weight) for key, weight in weights.items())
         self._grouping_is_random = not holds_grouping(self.state_dict(), weights)
         self._detector_is_loaded = True

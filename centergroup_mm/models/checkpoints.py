@@ -22,23 +22,6 @@ class CheckpointMismatchError(RuntimeError):
     """The checkpoint does not fit the model of the config."""
 
 
-def rename_detector(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the head of a stand-alone HigherHRNet its place inside CenterGroup's head.
-
-    Args:
-        weights (Mapping[str, Tensor]): Any state dict.
-
-    Returns:
-        dict[str, Tensor]: The same weights under the names of this model.
-    """
-    if any(key.startswith('head.detector.') for key in weights):
-        return dict(weights)
-    return {
-        'head.detector.' + key[len('head.') :] if key.startswith('head.') else key: w
-        for key, w in weights.items()
-    }
-
-
 def is_pruned(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
     """Whether ``weights`` hold the last grouping module of a model and no other.
 

@@ -65,11 +65,10 @@ def small_detector(repo_root, build):
 
     def make(types):
         model = build(small_model(repo_root, num_keypoints=types - 1)).state_dict()
-        prefix = 'head.detector.'
         weights = {
-            key.replace(prefix, 'head.'): weight
+            key: weight
             for key, weight in model.items()
-            if key.startswith(('backbone.', prefix))
+            if key.startswith(('backbone.', 'head.detector.'))
         }
         return weights, {
             released_name(key, Layout.DETECTOR): weight

@@ -13,6 +13,8 @@ from mmpose.apis import init_model
 from centergroup_mm.conversion import CheckpointFileError, convert_checkpoint
 from centergroup_mm.conversion.key_mapping import RULES, Layout, rename_keys
 
+from .conftest import small_model
+
 
 def assert_same(found, weights):
     assert set(found) == set(weights)
@@ -86,8 +88,13 @@ FULL_SIZES = {
         640,
         67_349_797,
     ),
-    'detector_center_w32_coco': ('centergroup_w32.py', 512, None),
-    'detector_center_w48_crowdpose': ('centergroup_w48_crowdpose.py', 640, None),
+    'detector_center_w32_coco': ('higherhrnet_w32_center.py', 512, None),
+    'detector_center_w48_crowdpose': (
+        'higherhrnet_w48_crowdpose_center.py',
+        640,
+        None,
+    ),
+    'higherhrnet_w32_coco': ('higherhrnet_w32.py', 512, None),
 }
 
 
@@ -117,24 +124,11 @@ def test_full_size(tmp_path, parity_dir, repo_root, build, name):
 
     weights = torch.load(done.weights, weights_only=True)['state_dict']
     assert len(weights) == num_keys
+    with torch.device('meta'):
+        model = build(config.model)
+    model.load_state_dict(weights, strict=True, assign=True)
     if num_parameters:
-        with torch.device('meta'):
-            model = build(config.model)
-        model.load_state_dict(weights, strict=True, assign=True)
         assert sum(weight.numel() for weight in model.parameters()) == num_parameters
-
-
-def test_full_size_plain_detector(tmp_path, parity_dir):
-    source, num_keys = full_size(
-        parity_dir, 'higherhrnet_w32_coco', tmp_path / 'in.pth'
-    )
-    done = convert_checkpoint(source, tmp_path / 'out.pth')
-    assert done.config is None
-    assert not (tmp_path / 'out.py').exists()
-    weights = torch.load(done.weights, weights_only=True)['state_dict']
-    assert len(weights) == num_keys
-    assert {key.split('.')[0] for key in weights} == {'backbone', 'head'}
-    assert weights['head.final_layers.1.weight'].shape == (17, 32, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -154,16 +148,24 @@ def test_detector(tmp_path, small_detector, build, types, num_keypoints, centers
     assert done.num_keypoints == types - centers
     found = torch.load(done.weights, weights_only=True)['state_dict']
     assert_same(found, weights)
-    assert (done.config is not None) == centers
-    if centers:
-        config = Config.fromfile(done.config)
-        # The paper's variant, which is trained from such a detector.
-        assert config.model.head.tokenizer.shared_cnn
-        model = build(config.model)
-        load_checkpoint(model, config.load_from, logger='silent')
-        own = model.state_dict()
-        for key, weight in weights.items():
-            assert torch.equal(own[key.replace('head.', 'head.detector.')], weight)
+    config = Config.fromfile(done.config)
+    assert config.model.head.with_center == centers
+    order = config.model.head.decoder.decode_keypoint_order
+    assert sorted(order) == list(range(done.num_keypoints))
+    model = build(config.model)
+    load_checkpoint(model, config.load_from, logger='silent')
+    assert_same(model.state_dict(), weights)
+
+
+def test_centergroup_trains_from_a_detector(tmp_path, repo_root, small_detector, build):
+    weights, released = small_detector(6)
+    source = save(released, tmp_path / 'in.pth')
+    done = convert_checkpoint(source, tmp_path / 'out.pth', 256, 5)
+    model = build(small_model(repo_root, num_keypoints=5))
+    load_checkpoint(model, str(done.weights), logger='silent')
+    own = model.state_dict()
+    for key, weight in weights.items():
+        assert torch.equal(own[key], weight)
 
 
 def test_detector_of_unknown_types(tmp_path, small_detector):

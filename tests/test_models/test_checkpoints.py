@@ -26,11 +26,6 @@ def detector_of(model):
     return {k: w for k, w in model.state_dict().items() if k.startswith(DETECTOR)}
 
 
-def stand_alone(weights):
-    """The names of a HigherHRNet of its own."""
-    return {key.replace('head.detector.', 'head.'): w for key, w in weights.items()}
-
-
 def assert_equal(model, other, prefixes=('',)):
     for (key, weight), theirs in zip(
         model.state_dict().items(), other.state_dict().values(), strict=True
@@ -57,12 +52,9 @@ def test_whole_model(build, load, make_images, make_sample):
     assert predict(model, make_images, make_sample)
 
 
-@pytest.mark.parametrize('rename', [dict, stand_alone], ids=['ours', 'stand-alone'])
-def test_detector_is_for_training_only(
-    build, load, make_images, make_sample, people, rename
-):
+def test_detector_is_for_training_only(build, load, make_images, make_sample, people):
     model, trained = build({'freeze_detector_bn': True}, seed=0), build(seed=1)
-    load(model, rename(detector_of(trained)))
+    load(model, detector_of(trained))
     assert_equal(model, trained, DETECTOR)
     with pytest.raises(RuntimeError, match='grouping is random'):
         predict(model, make_images, make_sample)
@@ -84,7 +76,7 @@ def test_random_weights_predict(build, make_images, make_sample):
 
 
 def test_callers_weights_are_left_alone(build):
-    weights = stand_alone(detector_of(build()))
+    weights = detector_of(build())
     keys = list(weights)
     build().load_state_dict(weights, strict=False)
     assert list(weights) == keys
@@ -93,7 +85,7 @@ def test_callers_weights_are_left_alone(build):
 def test_model_inside_a_wrapper(build):
     """Data-parallel and averaging wrappers load with a prefix."""
     wrapper, trained = torch.nn.ModuleDict({'module': build()}), build(seed=1)
-    weights = {f'module.{k}': w for k, w in stand_alone(detector_of(trained)).items()}
+    weights = {f'module.{k}': w for k, w in detector_of(trained).items()}
     wrapper.load_state_dict(weights, strict=False)
     assert_equal(wrapper['module'], trained, DETECTOR)
     with pytest.raises(CheckpointMismatchError):
@@ -153,9 +145,9 @@ def test_another_number_of_types_shows_the_shapes(build, load, part):
 
 def test_detector_without_centers_is_refused(build, load):
     """A plain HigherHRNet lacks a heatmap and a tag."""
-    weights = stand_alone(detector_of(build()))
+    weights = detector_of(build())
     weights = {
-        key: weight[:-2] if key.startswith('head.final_layers.0') else weight
+        key: weight[:-2] if key.startswith('head.detector.final_layers.0') else weight
         for key, weight in weights.items()
     }
     with pytest.raises(CheckpointMismatchError, match='trained with centers'):
