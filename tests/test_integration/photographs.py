@@ -36,7 +36,11 @@ train_dataloader = dict(
 )
 val_dataloader = dict(batch_size=4, dataset=dict(**photographs, pipeline=val_pipeline))
 test_dataloader = val_dataloader
-model = dict(test_cfg=dict(flip_test=False))
+model = dict(
+    head=dict(decoder=dict(num_candidates=16, num_centers=16)),
+    test_cfg=dict(flip_test=False),
+)
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
 
 max_iters = 600
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -1,0 +1,29 @@
+# The second of the paper's two stages on the synthetic crowd: the grouping learns on top
+# of a trained detector, higherhrnet_tiny_center.py, which goes on slowly with its batch
+# norms frozen. `tools/train_two_stage.py` runs both.
+_base_ = ['centergroup_tiny.py']
+
+model = dict(freeze_detector_bn=True)
+
+max_iters = 600
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(
+    optimizer=dict(lr=2e-3),
+    paramwise_cfg=dict(
+        custom_keys={
+            'backbone': dict(lr_mult=1 / 30),
+            'head.detector': dict(lr_mult=1 / 30),
+        }
+    ),
+)
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=50,
+        end=max_iters,
+        T_max=max_iters - 50,
+        eta_min_ratio=0.01,
+        by_epoch=False,
+    ),
+]
