@@ -1,6 +1,6 @@
-# The second of the paper's two stages on the synthetic crowd: the grouping learns on top
-# of a trained detector, higherhrnet_tiny_center.py, which goes on slowly with its batch
-# norms frozen. `tools/train_two_stage.py` runs both.
+# The second of the two stages of the paper, on the synthetic crowd: the grouping learns
+# on top of a trained detector, higherhrnet_tiny_center.py, which goes on slowly, its
+# batch norms frozen. `tools/train_two_stage.py` runs both.
 _base_ = ['centergroup_tiny.py']
 
 model = dict(freeze_detector_bn=True)
