@@ -29,6 +29,7 @@ ALLOWED = {
     'datasets': BASE | {'codecs'},
     'conversion': {'structures'},
     'visualization': BASE | {'datasets'},
+    'evaluation': BASE | {'codecs', 'datasets'},
     'engine': set(),
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annotated persons of a COCO-format file, as arrays."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.annotations import (
+    AnnotationChecker,
+    group_by_image,
+    read_annotation_file,
+    split_categories,
+)
+from ..ops.similarity import BODY_AREA_RATIO
+
+
+@dataclass(frozen=True)
+class ImageTruth:
+    """Annotated persons of one image: G of K keypoints, and R ignore regions.
+
+    Attributes:
+        image_id (int): As in the file.
+        file_name (str): As in the file.
+        size (tuple[int, int] | None): Width and height in pixels, if given.
+        crowd_index (float | None): CrowdPose's ``crowdIndex``, 0 (apart) to 1.
+        person_ids (np.ndarray): (G,) annotation ids.
+        keypoints (np.ndarray): (G, K, 2) in image pixels.
+        visibility (np.ndarray): (G, K); 0 not labelled, 1 occluded, 2 visible.
+        areas (np.ndarray): (G,) in px^2, by which distances are judged.
+        boxes (np.ndarray): (G, 4) x, y, width, height in image pixels.
+        region_boxes (np.ndarray): (R, 4) boxes of crowds and of persons without
+            labelled keypoints; poses there are right or wrong for all one knows.
+        region_areas (np.ndarray): (R,) as ``areas``.
+    """
+
+    image_id: int
+    file_name: str
+    size: tuple[int, int] | None
+    crowd_index: float | None
+    person_ids: np.ndarray
+    keypoints: np.ndarray
+    visibility: np.ndarray
+    areas: np.ndarray
+    boxes: np.ndarray
+    region_boxes: np.ndarray
+    region_areas: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.areas)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(G, K), True where a keypoint is annotated, occluded or not."""
+        return self.visibility > 0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A COCO-format annotation file.
+
+    Attributes:
+        ann_file (str): Its name, for messages.
+        num_keypoints (int): K.
+        use_area (bool): Whether areas are the annotated ones.
+        category (dict): The category of persons, as in the file.
+        images (dict[int, ImageTruth]): By image id, in the file's order.
+        annotations (list[dict]): All annotations of ``category``, as in the file.
+
+    ``truth[image_id]`` is one image.
+    """
+
+    ann_file: str
+    num_keypoints: int
+    use_area: bool
+    category: dict
+    images: dict[int, ImageTruth]
+    annotations: list[dict] = field(repr=False)
+
+    def __getitem__(self, image_id: int) -> ImageTruth:
+        return self.images[image_id]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_truth(
+    ann_file: str | Path, num_keypoints: int | None = None, use_area: bool = True
+) -> Truth:
+    """Read and check a COCO-format annotation file.
+
+    A person is an annotation that is no crowd, with a labelled keypoint and, where
+    ``num_keypoints`` is given, with that above zero (CrowdPose counts visible keypoints
+    only and its protocol ignores persons without one). All others are ignore regions.
+
+    Args:
+        ann_file (str | Path): The file.
+        num_keypoints (int | None): K of the dataset's metainfo. Defaults to the number
+            of names in the file's "keypoints" of the category.
+        use_area (bool): Whether to judge distances by the annotated ``area``; otherwise
+            by 0.53 of the box's, as for CrowdPose. The same as of ``CocoMetric``.
+            Defaults to True.
+
+    Returns:
+        Truth: The annotations.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has no persons' category, more than one, a fault in an
+            annotation, or no ``area`` where it is used.
+    """
+    name = str(ann_file)
+    content = read_annotation_file(name)
+    category = _persons_category(name, content)
+    if num_keypoints is None:
+        num_keypoints = _count_names(name, category)
+    known = {image.get('id') for image in content['images']}
+    annotations = [
+        annotation
+        for annotation in content.get('annotations', [])
+        if annotation.get('category_id') == category['id']
+        and annotation.get('image_id') in known
+    ]
+    checker = AnnotationChecker(
+        name, num_keypoints, category['id'], need_keypoints=True
+    )
+    checker.check(content['images'], annotations)
+    if use_area:
+        _check_areas(name, annotations)
+    groups = group_by_image(annotations)
+    images = {
+        image['id']: _image(image, groups[image['id']], num_keypoints, use_area)
+        for image in content['images']
+    }
+    return Truth(name, num_keypoints, use_area, category, images, annotations)
+
+
+def _persons_category(name: str, content: dict) -> dict:
+    persons, _ = split_categories(content)
+    if len(persons) != 1:
+        raise ValueError(
+            f'{name} has {len(persons)} categories that may hold keypoints '
+            f'({sorted(persons)}); expected one. List it in "categories", or give '
+            '"keypoints" only to the right one.'
+        )
+    return next(c for c in content['categories'] if c['id'] in persons)
+
+
+def _count_names(name: str, category: dict) -> int:
+    if not category.get('keypoints'):
+        raise ValueError(f'{name} names no "keypoints"; give their num_keypoints.')
+    return len(category['keypoints'])
+
+
+def _check_areas(name: str, annotations: list[dict]) -> None:
+    for annotation in annotations:
+        if 'area' not in annotation:
+            raise ValueError(
+                f'{name}: annotation {annotation["id"]} has no "area"; load a file '
+                'without areas, as those of CrowdPose, with use_area=False.'
+            )
+
+
+def _image(
+    image: dict, annotations: list[dict], num_keypoints: int, use_area: bool
+) -> ImageTruth:
+    """The persons and regions of one image."""
+    persons = [a for a in annotations if _is_person(a)]
+    regions = [a for a in annotations if not _is_person(a)]
+    triplets = np.array([a['keypoints'] for a in persons], dtype=float)
+    triplets = triplets.reshape(-1, num_keypoints, 3)
+    return ImageTruth(
+        image_id=image['id'],
+        file_name=image['file_name'],
+        size=(image['width'], image['height']) if 'width' in image else None,
+        crowd_index=image.get('crowdIndex'),
+        person_ids=np.array([a['id'] for a in persons], dtype=int),
+        keypoints=triplets[..., :2],
+        visibility=triplets[..., 2].astype(int),
+        areas=_areas(persons, use_area),
+        boxes=_boxes(persons),
+        region_boxes=_boxes(regions),
+        region_areas=_areas(regions, use_area),
+    )
+
+
+def _is_person(annotation: dict) -> bool:
+    labelled = sum(visibility > 0 for visibility in annotation['keypoints'][2::3])
+    counted = annotation.get('num_keypoints', labelled)
+    return labelled > 0 and counted > 0 and not annotation.get('iscrowd')
+
+
+def _boxes(annotations: list[dict]) -> np.ndarray:
+    return np.array([a['bbox'] for a in annotations], dtype=float).reshape(-1, 4)
+
+
+def _areas(annotations: list[dict], use_area: bool) -> np.ndarray:
+    if use_area:
+        return np.array([a['area'] for a in annotations], dtype=float)
+    return BODY_AREA_RATIO * _boxes(annotations)[:, 2:].prod(axis=1)

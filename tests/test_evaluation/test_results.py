@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading annotations and results, and what is wrong with them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from centergroup_mm.evaluation import (
+    Poses,
+    keypoint_similarity,
+    load_poses,
+    object_keypoint_similarity,
+    poses_from_records,
+    poses_to_records,
+    region_similarity,
+)
+
+from .conftest import AREA, NUM_KEYPOINTS, SIGMAS, as_poses, person, place_body, region
+
+LEFT, RIGHT = place_body(200), place_body(1200)
+
+
+def test_persons_and_regions_are_told_apart(make_truth):
+    labels = [2, 1, 0, 2, 1]
+    persons = [
+        person(LEFT, labels, area=50.0),
+        region([1, 2, 30, 40]),
+        region([5, 6, 70, 80], iscrowd=0),
+        # CrowdPose counts visible keypoints only.
+        person(RIGHT, 1, num_keypoints=0),
+    ]
+    truth = make_truth({4: persons, 9: []}, {4: 0.25, 9: 0})
+    image = truth[4]
+    assert (len(truth), len(image), len(truth[9])) == (2, 1, 0)
+    assert (image.file_name, image.size, image.crowd_index) == (
+        '4.jpg',
+        (2000, 1000),
+        0.25,
+    )
+    np.testing.assert_array_equal(image.keypoints, [LEFT])
+    assert image.visibility.tolist() == [labels]
+    assert image.labelled.tolist() == [[True, True, False, True, True]]
+    assert image.areas.tolist() == [50]
+    assert image.boxes.tolist() == [[50, 500, 300, 400]]
+    assert image.person_ids.tolist() == [1]
+    assert image.region_areas.tolist() == [1200, 5600, AREA]
+    assert truth[9].keypoints.shape == (0, NUM_KEYPOINTS, 2)
+
+
+def test_areas_of_boxes(make_truth):
+    annotation = person(LEFT)
+    del annotation['area']
+    truth = make_truth({1: [annotation]}, use_area=False)
+    assert truth[1].areas == pytest.approx([0.53 * 300 * 400])
+    with pytest.raises(ValueError, match=r'truth.json: annotation 1 .*use_area=False'):
+        make_truth({1: [annotation]})
+
+
+def test_faulty_annotations_are_named(make_truth):
+    with pytest.raises(ValueError, match=r'truth.json: annotation 1 has 15 .* 51'):
+        make_truth({1: [person(LEFT)]}, num_keypoints=17)
+    with pytest.raises(ValueError, match='annotation 1 has the keypoint value nan'):
+        make_truth({1: [person(LEFT * np.nan, bbox=[0, 0, 1, 1])]})
+
+
+def test_results_come_back_as_written(make_truth, tmp_path):
+    truth = make_truth({1: [], 2: [], 3: []})
+    rng = np.random.default_rng(0)
+    poses = {
+        3: as_poses([LEFT, RIGHT], keypoint_scores=rng.random((2, NUM_KEYPOINTS))),
+        1: as_poses([LEFT]),
+    }
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps(poses_to_records(poses, 1)))
+    loaded = load_poses(path, truth)
+    assert list(loaded) == [1, 2, 3]
+    assert len(loaded[2]) == 0
+    for image_id, found in poses.items():
+        np.testing.assert_array_equal(loaded[image_id].keypoints, found.keypoints)
+        np.testing.assert_array_equal(loaded[image_id].scores, found.scores)
+        np.testing.assert_array_equal(
+            loaded[image_id].keypoint_scores, found.keypoint_scores
+        )
+
+
+def test_boxes_are_written_for_all_poses_or_none(make_truth):
+    truth = make_truth({1: [], 2: []})
+    records = poses_to_records({1: as_poses([LEFT]), 2: as_poses([RIGHT])}, 1)
+    assert 'bbox' not in records[0]
+    records[0]['bbox'] = [1, 2, 3, 4]
+    half = poses_from_records(records, truth)
+    assert half[1].boxes.tolist() == [[1, 2, 3, 4]]
+    assert not any('bbox' in record for record in poses_to_records(half, 1))
+    records[1]['bbox'] = [5, 6, 7, 8]
+    whole = poses_from_records(records, truth)
+    assert poses_to_records(whole, 1)[1]['bbox'] == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(image_id=8), r'made: pose number 1 has the image_id 8.*truth.json'),
+        (dict(keypoints=[1.0] * 51), r'made: pose number 1 has 51 .* expected 15'),
+        (dict(score=float('nan')), 'pose number 1 holds the value nan'),
+        (dict(keypoints=[float('inf')] * 15), 'holds the value inf'),
+        (dict(bbox=[0, 0, float('inf'), 1]), 'holds the value inf'),
+    ],
+)
+def test_faulty_results_are_named(make_truth, change, message):
+    truth = make_truth({1: []})
+    records = poses_to_records({1: as_poses([LEFT, RIGHT])}, 1)
+    records[1] |= change
+    with pytest.raises(ValueError, match=message):
+        poses_from_records(records, truth, 'made')
+
+
+def test_incomplete_results_are_named(make_truth, tmp_path):
+    truth = make_truth({1: []})
+    records = poses_to_records({1: as_poses([LEFT])}, 1)
+    del records[0]['score']
+    with pytest.raises(ValueError, match='pose number 0 has no "score"'):
+        poses_from_records(records, truth)
+    with pytest.raises(ValueError, match='holds a dict'):
+        poses_from_records({}, truth)
+    with pytest.raises(FileNotFoundError, match='nowhere.json'):
+        load_poses(tmp_path / 'nowhere.json', truth)
+    (tmp_path / 'text.json').write_text('no')
+    with pytest.raises(ValueError, match='not a JSON file'):
+        load_poses(tmp_path / 'text.json', truth)
+
+
+def test_arrays_must_fit():
+    points, scores = np.zeros((2, 3, 2)), np.zeros((2, 3))
+    with pytest.raises(ValueError, match=r'scores have the shape \(3,\), not \(2,\)'):
+        Poses(points, scores, np.zeros(3))
+    with pytest.raises(ValueError, match='not finite'):
+        Poses(points * np.nan, scores, np.zeros(2))
+    with pytest.raises(ValueError, match=r'not \(N, K, 2\)'):
+        Poses(np.zeros((2, 3)), scores, np.zeros(2))
+
+
+def test_similarity_by_hand():
+    sigmas = np.array([0.05, 0.1])
+    targets = np.zeros((2, 2))
+    points = np.array([[3.0, 4.0], [3.0, 4.0]])
+    found = keypoint_similarity(points, targets, np.array(100.0), sigmas)
+    # 25 / (2 * 100 * 0.01) and 25 / (2 * 100 * 0.04).
+    assert found == pytest.approx(np.exp([-12.5, -3.125]))
+
+
+def test_oks_is_the_mean_over_labelled_keypoints():
+    pose = LEFT.copy()
+    pose[1] += (6, 8)
+    labelled = np.array([[1, 1, 0, 0, 0], [0, 0, 0, 0, 1], [0] * 5], dtype=bool)
+    found = object_keypoint_similarity(
+        pose[None], np.array([LEFT] * 3), labelled, np.full(3, AREA), SIGMAS
+    )
+    assert found[0] == pytest.approx([(1 + np.exp(-0.5)) / 2, 1, 0])
+
+
+def test_regions_reach_a_box_further():
+    """A box of 10 x 20 px at (100, 100) holds x 90 to 120 and y 80 to 140."""
+    points = np.array([[90, 80], [120, 140], [105, 105], [80, 100], [110, 150]], float)
+    box = np.array([[100.0, 100, 10, 20]])
+    found = region_similarity(points[None], box, np.array([AREA]), SIGMAS)
+    assert found[0, 0] == pytest.approx((3 + 2 * np.exp(-0.5)) / 5)
