@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison of grouping methods: its table, and a small run from end to end."""
+
+import json
+
+import comparison_report
+import pytest
+
+from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+
+METHODS = {'CenterGroup', 'HigherHRNet + AE', 'CenterNet'}
+
+
+def result(method, seed, crowding, heatmaps, **values):
+    row = dict.fromkeys(key for key, _ in comparison_report.COLUMNS.values())
+    return row | dict(
+        method=method, seed=seed, crowding=crowding, heatmaps=heatmaps, **values
+    )
+
+
+def test_table_gives_mean_and_deviation_over_seeds():
+    results = [
+        result('A', 0, 0.5, 'predicted', ap=0.2),
+        result('A', 1, 0.5, 'predicted', ap=0.4),
+        result('B', 0, 0.5, 'predicted', ap=0.7),
+        result('B', 0, 0.0, 'true', ap=1.0),
+    ]
+    table = comparison_report.markdown(results, dict(seeds=2))
+    predicted, true = table.split('With true heatmaps:')
+    assert '| 0.5 | A | 30.0 ± 14.1 | - |' in predicted
+    assert '| 0.5 | B | 70.0 | - |' in predicted
+    assert '| 0.0 | B | 100.0 | - |' in true
+    assert 'seeds 2' in table
+
+
+@pytest.mark.slow
+def test_small_comparison(repo_root, run_cli, tmp_path):
+    crowd = tmp_path / 'crowd'
+    generate_crowd(crowd, CrowdSpec(num_train=16, num_val=1, size=128))
+    tool = ['python', repo_root / 'tools' / 'compare_grouping.py']
+    tool += ['--quick', '--iterations', '2', '--images', '3', '--data-root', crowd]
+    work_dir = tmp_path / 'work'
+    printed = run_cli([*tool, '--work-dir', work_dir], cwd=tmp_path, timeout=900).stdout
+    assert printed.count('$ mim train mmpose') == 3
+    report = json.loads((work_dir / 'comparison.json').read_text())
+    # Three methods, three crowds, predicted and true heatmaps.
+    assert len(report['results']) == 18
+    assert {row['method'] for row in report['results']} == METHODS
+    for row in report['results']:
+        assert 0 <= row['ap'] <= 1
+        assert row['network_ms'] > 0 and row['grouping_ms'] > 0
+    for name in ('comparison.md', 'comparison.png'):
+        assert str(work_dir / name) in printed
+        assert (work_dir / name).stat().st_size > 500
+
+    again = run_cli([*tool, '--work-dir', work_dir], cwd=tmp_path, timeout=300).stdout
+    assert '$ mim' not in again
+    assert json.loads((work_dir / 'comparison.json').read_text()) == report

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both stages of training by one command."""
+
+import pytest
+import torch
+
+from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+
+
+@pytest.mark.slow
+def test_second_stage_starts_from_the_first(repo_root, run_cli, tmp_path):
+    crowd = tmp_path / 'crowd'
+    generate_crowd(crowd, CrowdSpec(num_train=8, num_val=2, size=128))
+    tool = ['python', repo_root / 'tools' / 'train_two_stage.py']
+    tool += ['--work-dir', tmp_path / 'work', '--cfg-options']
+    tool += ['train_cfg.max_iters=2', 'train_cfg.val_interval=2']
+    tool += ['train_dataloader.batch_size=2']
+    tool += [
+        f'{part}_dataloader.dataset.data_root={crowd}/' for part in ('train', 'val')
+    ]
+    printed = run_cli(tool, cwd=repo_root, timeout=600).stdout
+    assert printed.count('$ mim train mmpose') == 2
+
+    detector, whole = (
+        torch.load(tmp_path / 'work' / stage / 'iter_2.pth', weights_only=True)
+        for stage in ('detector', 'centergroup')
+    )
+    detector, whole = detector['state_dict'], whole['state_dict']
+    # The second stage freezes the statistics of the first.
+    statistics = [key for key in detector if key.endswith('running_mean')]
+    assert len(statistics) > 20
+    assert all(torch.equal(detector[key], whole[key]) for key in statistics)
+    assert set(detector) < set(whole)
+
+    again = run_cli(tool, cwd=repo_root, timeout=100).stdout
+    assert '$ mim' not in again
+    assert again.count('is already there') == 2
+
+
+def test_no_such_config(repo_root, run_cli, tmp_path):
+    tool = ['python', repo_root / 'tools' / 'train_two_stage.py', 'missing.py']
+    result = run_cli(tool, cwd=tmp_path, timeout=100, check=False)
+    assert result.returncode == 2
+    assert 'missing.py is no config file' in result.stdout

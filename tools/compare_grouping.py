@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare CenterGroup with HigherHRNet's associative embedding and with CenterNet.
+
+The three methods have the same backbone, heatmaps, data, seeds and number of
+iterations, all of them from scratch: no detector is trained beforehand, so nothing
+stands outside the budget. Each is tested on held-out crowds of rising crowding, and
+once more with true heatmaps in the place of its own, which leaves only the grouping.
+
+Every training and every test leaves its result in the work folder, and what is already
+there is not done again: a comparison that was stopped goes on where it stood.
+
+Exit codes: 0 done; 1 a step failed; 2 wrong arguments; 130 or 143 interrupted.
+"""
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from comparison_report import write_report
+from mim_command import CommandFailed, run_mim
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.apis import init_model
+from mmpose.registry import DATASETS
+from rich.progress import track
+
+from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.evaluation import (
+    Poses,
+    Truth,
+    analyze_errors,
+    average_precision,
+    average_precision_by_crowd_level,
+    best_pose_threshold,
+    load_truth,
+)
+from centergroup_mm.evaluation.oracle import TrueHeatmaps
+from centergroup_mm.evaluation.prediction import TimedPrediction, predict_images
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+METHODS = {
+    'CenterGroup': 'centergroup_tiny.py',
+    'HigherHRNet + AE': 'higherhrnet_tiny.py',
+    'CenterNet': 'centernet_tiny.py',
+}
+# Share of people who stand close to somebody in the held-out crowds.
+CROWDINGS = (0.0, 0.5, 1.0)
+WARM_UP = 100
+
+
+class Comparison:
+    """All trainings and tests, each done once."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.work_dir, self.data_root = args.work_dir, args.data_root
+        self.seeds, self.iterations = args.seeds, args.iterations
+        self.images = args.images
+        self.crowds = {
+            crowding: self.data_root.with_name(f'{self.data_root.name}_{crowding}')
+            for crowding in CROWDINGS
+        }
+
+    def run(self) -> None:
+        self.draw_crowds()
+        results = []
+        for seed in range(self.seeds):
+            for method, name in METHODS.items():
+                folder = self.work_dir / Path(name).stem / f'seed_{seed}'
+                checkpoint = self.train(CONFIGS / name, folder, seed)
+                for crowding in CROWDINGS:
+                    for oracle in (False, True):
+                        result = self.test(CONFIGS / name, checkpoint, crowding, oracle)
+                        results.append(dict(method=method, seed=seed, **result))
+        settings = dict(
+            seeds=self.seeds, iterations=self.iterations, images=self.images
+        )
+        for path in write_report(self.work_dir, results, settings):
+            print(path)
+
+    def draw_crowds(self) -> None:
+        """The training crowd, and held-out crowds that differ in crowding alone."""
+        specs = {} if self.data_root.is_dir() else {self.data_root: CrowdSpec()}
+        for crowding, folder in self.crowds.items():
+            specs[folder] = CrowdSpec(
+                num_train=0, num_val=self.images, crowding=crowding
+            )
+        for folder, spec in specs.items():
+            generate_crowd(
+                folder,
+                spec,
+                workers=os.cpu_count() or 1,
+                progress=lambda items, total: track(items, 'Drawing', total=total),
+            )
+
+    def train(self, config: Path, folder: Path, seed: int) -> Path:
+        """Train a method once; returns its checkpoint."""
+        checkpoint = folder / f'iter_{self.iterations}.pth'
+        if checkpoint.is_file():
+            print(f'{checkpoint} is already there')
+            return checkpoint
+        warm_up = max(1, min(WARM_UP, self.iterations // 10))
+        options = {
+            'randomness.seed': seed,
+            'train_cfg.max_iters': self.iterations,
+            'train_cfg.val_interval': self.iterations + 1,
+            'param_scheduler.0.end': warm_up,
+            'param_scheduler.1.begin': warm_up,
+            'param_scheduler.1.end': self.iterations,
+            'param_scheduler.1.T_max': self.iterations - warm_up,
+            'train_dataloader.dataset.data_root': f'{self.data_root}/',
+        }
+        resume = ['--resume'] * any(folder.glob('iter_*.pth'))
+        run_mim(
+            ['train', 'mmpose', config, *resume, '--work-dir', folder, '--cfg-options']
+            + [f'{key}={value}' for key, value in options.items()]
+        )
+        return checkpoint
+
+    def test(
+        self, config: Path, checkpoint: Path, crowding: float, oracle: bool
+    ) -> dict:
+        """Measure a trained method on one crowd; the result is kept."""
+        heatmaps = 'true' if oracle else 'predicted'
+        out = checkpoint.with_name(f'crowding_{crowding}_{heatmaps}.json')
+        if not out.is_file():
+            result = self.measure(config, checkpoint, self.crowds[crowding], oracle)
+            result |= dict(crowding=crowding, heatmaps=heatmaps)
+            part = out.with_suffix('.part')
+            part.write_text(json.dumps(result, indent=1))
+            part.replace(out)
+        return json.loads(out.read_text())
+
+    def measure(
+        self, config: Path, checkpoint: Path, crowd: Path, oracle: bool
+    ) -> dict:
+        """Predict a crowd and analyse the result."""
+        settings = Config.fromfile(config)
+        init_default_scope('mmpose')
+        model = init_model(settings, str(checkpoint), device='cpu')
+        dataset = DATASETS.build(
+            dict(settings.test_dataloader.dataset, data_root=f'{crowd}/')
+        )
+        truth = load_truth(crowd / 'annotations' / 'val.json')
+        before = None
+        if oracle:
+            model.head.detector = detector = TrueHeatmaps(model.head.detector)
+
+            def before(sample):
+                image = truth[sample.metainfo['img_id']]
+                detector.show(sample, image.keypoints, image.visibility)
+
+        predictions = list(
+            track(
+                predict_images(model, dataset, before),
+                f'{config.stem}, {crowd.name}' + ', true heatmaps' * oracle,
+                total=len(dataset),
+            )
+        )
+        return summarise(truth, predictions, dataset.metainfo)
+
+
+def summarise(
+    truth: Truth, predictions: Sequence[TimedPrediction], metainfo: dict
+) -> dict[str, float | None]:
+    """AP, shares of errors and milliseconds; None where there is nothing to measure."""
+    poses = {}
+    for sample, *_ in predictions:
+        found = sample.pred_instances
+        poses[sample.metainfo['img_id']] = Poses(
+            found.keypoints, found.keypoint_scores, found.bbox_scores
+        )
+    sigmas = np.asarray(metainfo['sigmas'])
+    precision = average_precision(truth, poses, sigmas).as_dict()
+    levels = average_precision_by_crowd_level(truth, poses, sigmas, 'keypoints')
+    # Each method at the scores that serve it best: their scales differ.
+    rates = (
+        analyze_errors(
+            truth,
+            poses,
+            sigmas,
+            np.asarray(metainfo['flip_indices']),
+            pose_threshold=best_pose_threshold(truth, poses, sigmas),
+        )
+        .counts()
+        .rates()
+    )
+    values = precision | {f'ap_crowd_{level}': ap.ap for level, ap in levels.items()}
+    values |= {f'{name}_rate': rate for name, rate in rates.items()}
+    for part in ('network', 'grouping'):
+        seconds = [getattr(prediction, part) for prediction in predictions]
+        values[f'{part}_ms'] = 1000 * float(np.median(seconds))
+    return {
+        name: None if math.isnan(value) else float(value)
+        for name, value in values.items()
+    }
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = Config.fromfile(CONFIGS / METHODS['CenterGroup']).train_cfg.max_iters
+    parser.add_argument('--seeds', type=int, default=3, help='default: %(default)s')
+    parser.add_argument(
+        '--iterations',
+        type=int,
+        default=default,
+        help='of each training; default: %(default)s',
+    )
+    parser.add_argument(
+        '--images',
+        type=int,
+        default=250,
+        help='held-out images of each crowding; default: %(default)s',
+    )
+    parser.add_argument(
+        '--quick', action='store_true', help='one seed: within an hour on two cores'
+    )
+    parser.add_argument(
+        '--data-root',
+        type=Path,
+        default=Path('data', 'crowd'),
+        help='training crowd, drawn if it is not there; default: %(default)s',
+    )
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs', 'compare_grouping')
+    )
+    args = parser.parse_args(argv)
+    if args.quick:
+        args.seeds = 1
+    for name in ('seeds', 'iterations', 'images'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} is {getattr(args, name)}, not at least 1')
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        Comparison(args).run()
+    except (CommandFailed, OSError) as error:
+        print(f'compare_grouping: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('compare_grouping: interrupted; the next run goes on', file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
