@@ -13,7 +13,7 @@ model = dict(
     channels_last=True,
     backbone=dict(
         extra=dict(
-            stage1=dict(num_blocks=(1,), num_channels=(32,)),
+            stage1=dict(num_blocks=(1,), num_channels=(16,)),
             stage2=dict(num_blocks=(1, 1), num_channels=(16, 32)),
             stage3=dict(num_modules=1, num_blocks=(1, 1, 1), num_channels=(16, 32, 64)),
             stage4=dict(
@@ -29,7 +29,7 @@ model = dict(
         heatmap_loss=dict(loss_weight=500.0),
         tokenizer=dict(num_blocks=1),
         grouping=dict(
-            embed_dims=64, head_dims=32, feedforward_channels=256, dropout=0.0
+            embed_dims=48, head_dims=32, feedforward_channels=192, dropout=0.0
         ),
     ),
 )
@@ -84,7 +84,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-max_iters = 1900
+max_iters = 2000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     _delete_=True,

@@ -29,9 +29,9 @@ def draw_backdrop(
     """
     horizon = float(np.clip(horizon, 0.05 * size, 0.9 * size))
     canvas = _surfaces(rng, size, horizon)
-    for _ in range(rng.integers(3, 9)):
+    for _ in range(rng.integers(2, 7)):
         _clutter(canvas, rng, size, horizon, colours)
-    for _ in range(rng.integers(0, 4)):
+    for _ in range(rng.integers(0, 3)):
         _limb_like(canvas, rng, size, light, colours)
     return canvas
 
