@@ -11,6 +11,7 @@ from ..ops.position import encode_positions
 from ..ops.sampling import read_bilinear
 from ..structures import Candidates, Tokens
 from .layers import ResidualCNN
+from .patch_cnn import patches_are_cheaper, read_residual_cnn
 
 # Share of scale 1 in a multi-scale test; the other scales share the rest equally.
 MAIN_SCALE_WEIGHT = 0.6
@@ -25,6 +26,9 @@ class CandidateTokenizer(BaseModule):
         num_blocks (int): BasicBlocks of a residual CNN. Defaults to 2.
         shared_cnn (bool): One CNN for keypoints and centers (the paper), or one for
             each (the released models). Defaults to True.
+        patches (bool, optional): Whether inference computes the CNN around valid
+            tokens only, with the same result. Defaults to None: on a CPU where that is
+            cheaper, never on a GPU, where asking would wait for it.
     """
 
     def __init__(
@@ -33,9 +37,11 @@ class CandidateTokenizer(BaseModule):
         embed_dims: int,
         num_blocks: int = 2,
         shared_cnn: bool = True,
+        patches: bool | None = None,
     ) -> None:
         super().__init__()
         self.embed_dims = embed_dims
+        self.patches = patches
         self.keypoint_cnn = ResidualCNN(in_channels, embed_dims, num_blocks)
         self.center_cnn = (
             None if shared_cnn else ResidualCNN(in_channels, embed_dims, num_blocks)
@@ -72,7 +78,7 @@ class CandidateTokenizer(BaseModule):
         types = torch.cat(
             (types, types.new_full((centers.coords.shape[2],), num_types))
         )
-        appearance = self._read_features(features, coords, num_keypoints, size)
+        appearance = self._read_features(features, coords, valid, num_keypoints, size)
         positions = encode_positions(mask, coords, size, self.embed_dims)
 
         own = slice(None, num_keypoints), slice(num_keypoints, None)
@@ -92,6 +98,7 @@ class CandidateTokenizer(BaseModule):
         self,
         features: Sequence[Tensor],
         coords: Tensor,
+        valid: Tensor,
         num_keypoints: int,
         size: tuple[int, int],
     ) -> Tensor:
@@ -104,20 +111,48 @@ class CandidateTokenizer(BaseModule):
         total = 0
         for weight, feature in zip(weights, features, strict=True):
             total = total + weight * self._read_scale(
-                feature, coords, num_keypoints, size
+                feature, coords, valid, num_keypoints, size
             )
         return total
 
     def _read_scale(
-        self, feature: Tensor, coords: Tensor, num_keypoints: int, size: tuple[int, int]
+        self,
+        feature: Tensor,
+        coords: Tensor,
+        valid: Tensor,
+        num_keypoints: int,
+        size: tuple[int, int],
     ) -> Tensor:
         if self.center_cnn is None:
-            return read_bilinear(self.keypoint_cnn(feature), coords, size)
-        keypoint_map, center_map = self.keypoint_cnn(feature), self.center_cnn(feature)
+            return self._read_cnn(self.keypoint_cnn, feature, coords, valid, size)
+        own = slice(None, num_keypoints), slice(num_keypoints, None)
+        cnns = self.keypoint_cnn, self.center_cnn
         return torch.cat(
-            (
-                read_bilinear(keypoint_map, coords[:, :num_keypoints], size),
-                read_bilinear(center_map, coords[:, num_keypoints:], size),
-            ),
+            [
+                self._read_cnn(cnn, feature, coords[:, part], valid[:, part], size)
+                for cnn, part in zip(cnns, own, strict=True)
+            ],
             1,
         )
+
+    def _read_cnn(
+        self,
+        cnn: ResidualCNN,
+        feature: Tensor,
+        coords: Tensor,
+        valid: Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Output (B, N, D) of a CNN at the tokens; undefined where not valid."""
+        if self._takes_patches(cnn, feature, valid):
+            return read_residual_cnn(cnn, feature, coords, valid, size)
+        return read_bilinear(cnn(feature), coords, size)
+
+    def _takes_patches(self, cnn: ResidualCNN, feature: Tensor, valid: Tensor) -> bool:
+        """Whether to compute around tokens only: never where statistics are taken."""
+        if self.training or torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return False
+        if self.patches is not None or feature.is_cuda:
+            return bool(self.patches)
+        num_pixels = feature.shape[0] * feature.shape[2] * feature.shape[3]
+        return patches_are_cheaper(int(valid.sum()), len(cnn.blocks), num_pixels)

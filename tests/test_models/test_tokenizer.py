@@ -45,10 +45,11 @@ def read(maps, coords):
     )
 
 
+@pytest.mark.parametrize('patches', [True, False, None])
 @pytest.mark.parametrize('shared', [True, False])
-def test_tokens_of_the_candidates_type_by_type(inputs, shared):
+def test_tokens_of_the_candidates_type_by_type(inputs, shared, patches):
     keypoints, centers, mask = inputs
-    tokenizer = CandidateTokenizer(C, D, num_blocks=1, shared_cnn=shared).eval()
+    tokenizer = CandidateTokenizer(C, D, 1, shared, patches).eval()
     feature = features()
     keypoint_tokens, center_tokens = tokenizer(
         [feature], keypoints, centers, mask, SIZE
@@ -66,7 +67,10 @@ def test_tokens_of_the_candidates_type_by_type(inputs, shared):
             tokens.positions, encode_positions(mask, coords, SIZE, D)
         )
         torch.testing.assert_close(
-            tokens.features, read(cnn(feature), coords), rtol=1e-4, atol=1e-4
+            tokens.features[tokens.valid],
+            read(cnn(feature), coords)[tokens.valid],
+            rtol=1e-4,
+            atol=1e-4,
         )
 
 
@@ -90,3 +94,16 @@ def test_gradient_reaches_the_backbone(inputs):
     )
     keypoint_tokens.features.square().sum().backward()
     assert feature.grad.abs().max() > 0
+
+
+def test_training_takes_the_statistics_of_whole_maps(inputs):
+    """Patches are for inference: batch norms must see the maps."""
+    dense = CandidateTokenizer(C, D, 1, patches=False).train()
+    tokenizer = CandidateTokenizer(C, D, 1, patches=True).train()
+    tokenizer.load_state_dict(dense.state_dict())
+    feature = features()
+    expected, _ = dense([feature], *inputs, SIZE)
+    found, _ = tokenizer([feature], *inputs, SIZE)
+    torch.testing.assert_close(found.features, expected.features)
+    for name, value in dense.named_buffers():
+        torch.testing.assert_close(tokenizer.get_buffer(name), value)
