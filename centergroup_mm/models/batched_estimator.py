@@ -10,14 +10,17 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor
 
+from .checkpoints import check_whole
+
 
 @MODELS.register_module()
 class BatchedPoseEstimator(BottomupPoseEstimator):
     """Bottom-up pose estimator whose tests run in batches.
 
     Beyond the host's :class:`BottomupPoseEstimator`: the mirrored view of the flip test
-    runs in one batch with the original, and batches may mix image sizes, with the
-    result of one image after the other.
+    runs in one batch with the original, batches may mix image sizes, with the result of
+    one image after the other, and a checkpoint must fit (see
+    :mod:`centergroup_mm.models.checkpoints`).
 
     Args:
         channels_last (bool): Keep convolutions' weights, and with them all maps, in
@@ -30,6 +33,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         super().__init__(*args, **kwargs)
         if channels_last:
             self.to(memory_format=torch.channels_last)
+        self._register_load_state_dict_pre_hook(self._check_state_dict)
 
     def predict(
         self, inputs: Tensor | Sequence[Tensor], data_samples: SampleList
@@ -58,6 +62,24 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
                 [data_samples[i] for i in indices],
             )
         return data_samples
+
+    def _check_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
+        """Before weights are loaded, by whatever wrapper."""
+        self.check_weights(
+            {
+                key[len(prefix) :]: weight
+                for key, weight in state_dict.items()
+                if key.startswith(prefix)
+            }
+        )
+
+    def check_weights(self, weights: dict[str, Tensor]) -> None:
+        """Refuse weights that do not fit.
+
+        Raises:
+            CheckpointMismatchError: Says which keys differ.
+        """
+        check_whole(self.state_dict(), weights)
 
     def _check_scales(self, num_scales: int) -> None:
         """The switch in ``test_cfg`` and the pipeline must agree."""

@@ -15,8 +15,8 @@ from .checkpoints import holds_grouping, is_pruned
 class CenterGroup(BatchedPoseEstimator):
     """Bottom-up pose estimator with center-keypoint grouping by attention.
 
-    Beyond its base: the detector's batch norms may be frozen, and a checkpoint must fit
-    (see :mod:`centergroup_mm.models.checkpoints`).
+    Beyond its base: the detector's batch norms may be frozen, and a checkpoint may hold
+    the detector alone, for training.
 
     Args:
         freeze_detector_bn (bool): Keep the batch norms of the detector (backbone and
@@ -32,7 +32,6 @@ class CenterGroup(BatchedPoseEstimator):
         # Whether weights were loaded, for the two errors below.
         self._detector_is_loaded = False
         self._grouping_is_random = False
-        self._register_load_state_dict_pre_hook(self._check_weights)
         if freeze_detector_bn:
             for module in self._detector_norms():
                 module.requires_grad_(False)
@@ -88,16 +87,12 @@ class CenterGroup(BatchedPoseEstimator):
             if isinstance(module, nn.modules.batchnorm._BatchNorm)
         ]
 
-    def _check_weights(self, state_dict: dict, prefix: str, *_) -> None:
-        """Before weights are loaded: refuse misfits.
+    def check_weights(self, weights: dict[str, Tensor]) -> None:
+        """Refuse weights that do not fit; for pruned ones the model is pruned too.
 
-        For pruned weights the model is pruned too.
+        Raises:
+            CheckpointMismatchError: Says which keys differ.
         """
-        weights = {
-            key[len(prefix) :]: weight
-            for key, weight in state_dict.items()
-            if key.startswith(prefix)
-        }
         if is_pruned(self.state_dict(), weights):
             self.head.grouping.prune()
         self._grouping_is_random = not holds_grouping(self.state_dict(), weights)

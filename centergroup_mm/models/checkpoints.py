@@ -2,8 +2,9 @@
 """What a checkpoint must hold to become a CenterGroup model.
 
 The host loads weights non-strictly and only logs what did not fit, so that a model may
-predict, or train on, with random weights unnoticed. Here a checkpoint is either the
-whole model, or the model pruned for inference, or a whole detector, or an error.
+predict, or train on, with random weights unnoticed. Here a checkpoint is the whole
+model or an error; for CenterGroup it may also be the model pruned for inference, or a
+whole detector.
 """
 
 import re
@@ -16,6 +17,10 @@ DETECTOR_PREFIXES = ('backbone.', 'head.detector.')
 IGNORED = ('data_preprocessor.', 'num_batches_tracked')
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
 SHOWN = 5
+EXPECTED_OF_CENTERGROUP = (
+    'Expected all weights of this CenterGroup, or all weights of its detector, a '
+    'HigherHRNet trained with centers.'
+)
 
 
 class CheckpointMismatchError(RuntimeError):
@@ -54,6 +59,32 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
     )
     if detector_only:
         missing = [key for key in missing if _in_detector(key)]
+    _refuse_misfits(own, weights, missing, EXPECTED_OF_CENTERGROUP)
+    return not detector_only
+
+
+def check_whole(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Check that ``weights`` are a whole model.
+
+    Args:
+        own (Mapping[str, Tensor]): State dict of the model.
+        weights (Mapping[str, Tensor]): State dict of the checkpoint.
+
+    Raises:
+        CheckpointMismatchError: If they are not; says which keys differ.
+    """
+    own = {key: w for key, w in own.items() if not _ignored(key)}
+    weights = {key: w for key, w in weights.items() if not _ignored(key)}
+    missing = [key for key in own if key not in weights]
+    _refuse_misfits(own, weights, missing, 'Expected all weights of this model.')
+
+
+def _refuse_misfits(
+    own: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
+    missing: list[str],
+    expected: str,
+) -> None:
     problems = {
         'missing in the checkpoint': missing,
         'unknown to the model': [key for key in weights if key not in own],
@@ -64,8 +95,7 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
         ],
     }
     if any(problems.values()):
-        raise CheckpointMismatchError(_describe(problems))
-    return not detector_only
+        raise CheckpointMismatchError(_describe(problems, expected))
 
 
 def _grouping_modules(weights: Mapping[str, Tensor]) -> set[int]:
@@ -81,12 +111,11 @@ def _in_detector(key: str) -> bool:
     return key.startswith(DETECTOR_PREFIXES)
 
 
-def _describe(problems: Mapping[str, list[str]]) -> str:
+def _describe(problems: Mapping[str, list[str]], expected: str) -> str:
     lines = [
-        'The checkpoint does not fit the model. Expected all weights of this '
-        'CenterGroup, or all weights of its detector (HigherHRNet with the person '
-        'center). Check that config and checkpoint belong together: backbone width, '
-        'number of keypoint types, and that the detector was trained with centers.'
+        f'The checkpoint does not fit the model. {expected} Check that config and '
+        'checkpoint belong together: method, backbone width, number of keypoint '
+        'types.'
     ]
     for problem, keys in problems.items():
         if keys:

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.models.heads import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
@@ -38,8 +39,12 @@ class HigherHRNetHead(BaseHead):
             ``AssociativeEmbeddingLoss``.
         decoder (dict): Codec that groups, the host's ``AssociativeEmbedding`` with
             ``heatmap_size`` equal to ``input_size``: maps are enlarged to the input.
+            ``decode_keypoint_order`` names all K types, from the surest outwards.
         detector (dict, optional): Further arguments of :class:`HigherHRNetMaps`.
         init_cfg (dict, optional): As in mmengine.
+
+    Raises:
+        ValueError: If the decoder is not as described.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class HigherHRNetHead(BaseHead):
         self.heatmap_loss = MODELS.build(heatmap_loss)
         self.tag_loss = MODELS.build(tag_loss)
         self.decoder = KEYPOINT_CODECS.build(decoder)
+        _check_decoder(self.decoder, num_keypoints)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Heatmaps and tags, see :meth:`HigherHRNetMaps.forward`."""
@@ -150,4 +156,20 @@ class HigherHRNetHead(BaseHead):
             ),
             loss_pull=pull / count,
             loss_push=push / count,
+        )
+
+
+def _check_decoder(decoder: BaseKeypointCodec, num_keypoints: int) -> None:
+    """The host finds these out late, or never."""
+    order = list(decoder.decode_keypoint_order)
+    if sorted(order) != list(range(num_keypoints)):
+        raise ValueError(
+            f'The model has {num_keypoints} keypoint types, but '
+            f'decoder.decode_keypoint_order is {order}. Expected every number from 0 '
+            f'to {num_keypoints - 1} once, those that are found best first.'
+        )
+    if tuple(decoder.heatmap_size) != tuple(decoder.input_size):
+        raise ValueError(
+            f'decoder.heatmap_size is {tuple(decoder.heatmap_size)}; expected '
+            f'{tuple(decoder.input_size)}, the input_size.'
         )

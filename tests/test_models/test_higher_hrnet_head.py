@@ -7,6 +7,8 @@ import torch
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 
+from centergroup_mm.models.checkpoints import CheckpointMismatchError
+
 K = 5
 SIZE = (64, 64)
 
@@ -203,3 +205,25 @@ def test_centergroup_starts_from_it(build, small_config, make_images):
     expected, _ = detector.head(detector.extract_feat(image))
     found, _ = model.head.detector(model.extract_feat(image))
     torch.testing.assert_close(found, expected)
+
+
+def test_decoder_must_know_all_types_and_the_full_size(make_head, small_config):
+    decoder = head_config(small_config)['decoder']
+    with pytest.raises(ValueError, match='decode_keypoint_order is .* from 0 to 4'):
+        make_head(decoder=dict(decoder, decode_keypoint_order=[0, 1, 2, 3]))
+    with pytest.raises(ValueError, match=r'heatmap_size is \(16, 16\); .* \(64, 64\)'):
+        make_head(decoder=dict(decoder, heatmap_size=(16, 16)))
+
+
+def test_weights_of_another_method_are_refused(build, small_config):
+    config = dict(
+        small_config.to_dict(),
+        type='BatchedPoseEstimator',
+        head=head_config(small_config, with_center=True),
+    )
+    config.pop('freeze_detector_bn')
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(config)
+    model.load_state_dict(model.state_dict())
+    with pytest.raises(CheckpointMismatchError, match=r'unknown .*head\.grouping'):
+        model.load_state_dict(build().state_dict(), strict=False)
