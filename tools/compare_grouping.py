@@ -23,12 +23,13 @@ from pathlib import Path
 
 import numpy as np
 from comparison_report import write_report
-from mim_command import CommandFailed, run_mim
+from mim_command import CommandFailed
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.apis import init_model
 from mmpose.registry import DATASETS
 from rich.progress import track
+from training import train_once
 
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 from centergroup_mm.evaluation import (
@@ -100,10 +101,6 @@ class Comparison:
 
     def train(self, config: Path, folder: Path, seed: int) -> Path:
         """Train a method once; returns its checkpoint."""
-        checkpoint = folder / f'iter_{self.iterations}.pth'
-        if checkpoint.is_file():
-            print(f'{checkpoint} is already there')
-            return checkpoint
         warm_up = max(1, min(WARM_UP, self.iterations // 10))
         options = {
             'randomness.seed': seed,
@@ -115,20 +112,18 @@ class Comparison:
             'param_scheduler.1.T_max': self.iterations - warm_up,
             'train_dataloader.dataset.data_root': f'{self.data_root}/',
         }
-        resume = ['--resume'] * any(folder.glob('iter_*.pth'))
-        run_mim(
-            ['train', 'mmpose', config, *resume, '--work-dir', folder, '--cfg-options']
-            + [f'{key}={value}' for key, value in options.items()]
-        )
-        return checkpoint
+        advice = 'Remove it, or choose another --work-dir.'
+        return train_once(config, folder, options, advice)
 
     def test(
         self, config: Path, checkpoint: Path, crowding: float, oracle: bool
     ) -> dict:
         """Measure a trained method on one crowd; the result is kept."""
         heatmaps = 'true' if oracle else 'predicted'
-        out = checkpoint.with_name(f'crowding_{crowding}_{heatmaps}.json')
-        if not out.is_file():
+        name = f'crowding_{crowding}_{heatmaps}_{self.images}.json'
+        out = checkpoint.with_name(name)
+        trained = checkpoint.stat().st_mtime
+        if not out.is_file() or out.stat().st_mtime < trained:
             result = self.measure(config, checkpoint, self.crowds[crowding], oracle)
             result |= dict(crowding=crowding, heatmaps=heatmaps)
             part = out.with_suffix('.part')

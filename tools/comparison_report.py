@@ -105,10 +105,12 @@ def plot(results: Sequence[dict], path: Path) -> None:
     for axis, (title, key, heatmaps) in zip(axes, panels, strict=True):
         lines = {}
         for (crowding, method), rows in grouped(results, heatmaps).items():
-            values = [100 * row[key] for row in rows]
-            lines.setdefault(method, []).append(
-                (crowding, np.mean(values), np.std(values))
-            )
+            values = [100 * row[key] for row in rows if row[key] is not None]
+            if values:
+                deviation = np.std(values, ddof=1) if len(values) > 1 else 0
+                lines.setdefault(method, []).append(
+                    (crowding, np.mean(values), deviation)
+                )
         for method, points in lines.items():
             x, y, deviation = zip(*points, strict=True)
             axis.errorbar(x, y, deviation, label=method, marker='o', capsize=3)

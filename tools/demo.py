@@ -21,6 +21,7 @@ from mim_command import CommandFailed, run_mim
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
 from rich.progress import track
+from training import shown, train_once
 
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 from centergroup_mm.visualization import draw_comparison, most_crowded
@@ -111,24 +112,8 @@ class Demo:
         if self.retrain:
             for path in [*self.work_dir.glob('*.pth'), self.work_dir / CONFIG.name]:
                 path.unlink(missing_ok=True)
-        resume = any(self.work_dir.glob('iter_*.pth'))
-        if resume:
-            self.check_same_training()
-        if self.checkpoint.is_file():
-            print(f'{self.checkpoint} is already there (--retrain starts afresh)')
-            return
-        self.mim('train', ['--resume'] * resume, self.work_dir, self.options)
-
-    def check_same_training(self) -> None:
-        """Refuse to go on with a training of other settings."""
-        earlier = Config.fromfile(self.work_dir / CONFIG.name)
-        parts = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler')
-        for part in (*parts, 'train_cfg'):
-            if earlier[part] != self.config[part]:
-                raise CommandFailed(
-                    f'{self.work_dir} holds a training with another "{part}". Replace '
-                    'it with --retrain, or choose another --work-dir.'
-                )
+        advice = 'Replace it (--retrain), or choose another --work-dir.'
+        train_once(CONFIG, self.work_dir, self.options, advice)
 
     def test(self, name: str, options: dict) -> dict[str, float]:
         """COCO metrics of the checkpoint, measured once."""
@@ -181,11 +166,6 @@ class Demo:
             print(f'{name:14}{place}')
         for title, seconds in self.seconds.items():
             print(f'{seconds:8.0f} s  {title}')
-
-
-def shown(path: Path) -> Path:
-    """A path as short as it can be from here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -14,10 +14,12 @@ import signal
 import sys
 from pathlib import Path
 
-from mim_command import CommandFailed, run_mim
-from mmengine.config import Config
+from mim_command import CommandFailed
+from mmengine.config import DictAction
+from training import train_once
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+ADVICE = 'Remove it, or choose another --work-dir.'
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -42,7 +44,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        default=[],
+        action=DictAction,
+        default={},
         metavar='KEY=VALUE',
         help='changes of both configs',
     )
@@ -53,33 +56,18 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def train_stage(config: Path, work_dir: Path, options: list[str]) -> Path:
-    """Run one stage to its end; returns its last checkpoint."""
-    settings = Config.fromfile(config)
-    changes = dict(option.split('=', 1) for option in options)
-    iterations = int(changes.get('train_cfg.max_iters', settings.train_cfg.max_iters))
-    checkpoint = work_dir / f'iter_{iterations}.pth'
-    if checkpoint.is_file():
-        print(f'{checkpoint} is already there')
-        return checkpoint
-    resume = ['--resume'] * any(work_dir.glob('iter_*.pth'))
-    run_mim(
-        ['train', 'mmpose', config, *resume, '--work-dir', work_dir]
-        + ['--cfg-options', *options] * bool(options)
-    )
-    return checkpoint
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        detector = train_stage(
-            args.detector, args.work_dir / 'detector', args.cfg_options
+        detector = train_once(
+            args.detector, args.work_dir / 'detector', args.cfg_options, ADVICE
         )
-        options = [*args.cfg_options, f'load_from={detector}']
-        done = train_stage(args.centergroup, args.work_dir / 'centergroup', options)
+        options = {**args.cfg_options, 'load_from': str(detector)}
+        done = train_once(
+            args.centergroup, args.work_dir / 'centergroup', options, ADVICE
+        )
     except CommandFailed as error:
         print(f'train_two_stage: {error}', file=sys.stderr)
         return 1

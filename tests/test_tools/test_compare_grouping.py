@@ -33,6 +33,17 @@ def test_table_gives_mean_and_deviation_over_seeds():
     assert 'seeds 2' in table
 
 
+def test_report_bears_values_that_could_not_be_measured(tmp_path):
+    results = [
+        result('A', 0, crowding, heatmaps, ap=0.5)
+        for crowding in (0.0, 1.0)
+        for heatmaps in ('predicted', 'true')
+    ]
+    files = comparison_report.write_report(tmp_path, results, dict(seeds=1))
+    assert [path.suffix for path in files] == ['.json', '.md', '.png']
+    assert all(path.stat().st_size for path in files)
+
+
 @pytest.mark.slow
 def test_small_comparison(repo_root, run_cli, tmp_path):
     crowd = tmp_path / 'crowd'

@@ -14,7 +14,8 @@ def test_second_stage_starts_from_the_first(repo_root, run_cli, tmp_path):
     tool = ['python', repo_root / 'tools' / 'train_two_stage.py']
     tool += ['--work-dir', tmp_path / 'work', '--cfg-options']
     tool += ['train_cfg.max_iters=2', 'train_cfg.val_interval=2']
-    tool += ['train_dataloader.batch_size=2']
+    tool += ['train_dataloader.batch_size=2', 'default_hooks.checkpoint.interval=1']
+    tool += ['default_hooks.checkpoint.max_keep_ckpts=2']
     tool += [
         f'{part}_dataloader.dataset.data_root={crowd}/' for part in ('train', 'val')
     ]
@@ -35,6 +36,21 @@ def test_second_stage_starts_from_the_first(repo_root, run_cli, tmp_path):
     again = run_cli(tool, cwd=repo_root, timeout=100).stdout
     assert '$ mim' not in again
     assert again.count('is already there') == 2
+
+    # Stopped after its first iteration, the second stage goes on from there.
+    last = tmp_path / 'work' / 'centergroup' / 'iter_2.pth'
+    last.unlink()
+    (last.parent / 'last_checkpoint').write_text(str(last.with_name('iter_1.pth')))
+    resumed = run_cli(tool, cwd=repo_root, timeout=300).stdout
+    assert resumed.count('$ mim train mmpose') == 1
+    assert 'load_from' not in resumed
+    assert last.is_file()
+
+    # Other settings are not mixed in.
+    other = [*tool, 'optim_wrapper.optimizer.lr=0.1']
+    refused = run_cli(other, cwd=repo_root, timeout=100, check=False)
+    assert refused.returncode == 1
+    assert 'holds a training with another "optim_wrapper"' in refused.stdout
 
 
 def test_no_such_config(repo_root, run_cli, tmp_path):

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training once: kept when finished, taken up again when stopped, never mixed up."""
+
+from pathlib import Path
+
+from mim_command import CommandFailed, run_mim
+from mmengine.config import Config
+
+# What makes a training the same as an earlier one.
+COMPARED = (
+    'model',
+    'train_dataloader',
+    'optim_wrapper',
+    'param_scheduler',
+    'train_cfg',
+    'randomness',
+)
+
+
+def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path:
+    """Train a config by ``mim train``, unless that is already done.
+
+    Args:
+        config (Path): The config file.
+        work_dir (Path): Checkpoints and logs.
+        options (dict): Changes of the config, as of ``--cfg-options``.
+        advice (str): What to do about another training in ``work_dir``.
+
+    Returns:
+        Path: The last checkpoint.
+
+    Raises:
+        CommandFailed: If training fails, or ``work_dir`` holds another one.
+    """
+    settings = Config.fromfile(config)
+    settings.merge_from_dict(options)
+    checkpoint = work_dir / f'iter_{settings.train_cfg.max_iters}.pth'
+    resume = any(work_dir.glob('iter_*.pth'))
+    if resume:
+        check_same_training(settings, work_dir / config.name, advice)
+    if checkpoint.is_file():
+        print(f'{checkpoint} is already there')
+        return checkpoint
+    if resume:
+        # The host would resume from `load_from` instead of from what is here.
+        options = {key: value for key, value in options.items() if key != 'load_from'}
+    overrides = [f'{key}={value}' for key, value in options.items()]
+    run_mim(
+        ['train', 'mmpose', shown(config), *['--resume'] * resume]
+        + ['--work-dir', work_dir]
+        + ['--cfg-options', *overrides] * bool(overrides)
+    )
+    return checkpoint
+
+
+def check_same_training(settings: Config, earlier: Path, advice: str) -> None:
+    """Refuse to go on with a training of other settings.
+
+    Args:
+        settings (Config): The settings wanted.
+        earlier (Path): The config that the host wrote down when it began to train.
+        advice (str): What to do about it.
+    """
+    before = Config.fromfile(earlier)
+    for part in COMPARED:
+        if before.get(part) != settings.get(part):
+            raise CommandFailed(
+                f'{earlier.parent} holds a training with another "{part}". {advice}'
+            )
+
+
+def shown(path: Path) -> Path:
+    """A path as short as it can be from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
