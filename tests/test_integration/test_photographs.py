@@ -54,6 +54,13 @@ def test_image(inferencer, coco_mini, tmp_path):
     assert (tmp_path / 'predictions' / '000000000785.json').is_file()
 
 
+def test_host_threshold_does_not_arrive(inferencer, coco_mini):
+    """As the README says: ``test_cfg.score_thr`` is what drops poses."""
+    image = str(coco_mini / '000000000785.jpg')
+    (every,), (same,) = inferencer(image), inferencer(image, bbox_thr=0.999)
+    assert len(every['predictions'][0]) == len(same['predictions'][0]) > 0
+
+
 def test_folder(inferencer, coco_mini, tmp_path):
     folder = tmp_path / 'images'
     folder.mkdir()
