@@ -134,6 +134,31 @@ def test_other_arrays_are_refused(shape):
         LoadColorImage().transform({'img': np.zeros(shape), 'img_path': 'x'})
 
 
+@pytest.mark.parametrize('dtype', ['float32', 'float64', 'uint16', 'bool', 'int64'])
+def test_arrays_of_another_dtype_are_refused(dtype):
+    image = np.ones((4, 5, 3), dtype=dtype)
+    message = rf'x\.png .* {dtype} and shape \(4, 5, 3\); expected uint8 .*0 to 255'
+    with pytest.raises(ValueError, match=message):
+        LoadColorImage().transform({'img': image, 'img_path': 'x.png'})
+
+
+def test_lists_are_refused():
+    with pytest.raises(ValueError, match='type list; expected a NumPy array'):
+        LoadColorImage().transform({'img': [[0, 1], [2, 3]]})
+
+
+@pytest.mark.parametrize('shape', [(40, 50), (40, 50, 3), (40, 50, 4)])
+def test_files_of_16_bits_are_read_in_eight(tmp_path, shape):
+    path = str(tmp_path / 'deep.png')
+    deep = np.random.default_rng(0).integers(0, 2**16, shape, dtype=np.uint16)
+    cv2.imwrite(path, deep)
+    image = LoadColorImage().transform({'img_path': path})['img']
+    assert image.dtype == np.uint8
+    colors = deep.reshape(40, 50, -1)[..., :3]
+    expected = np.broadcast_to(colors, (40, 50, 3)) / 256
+    np.testing.assert_allclose(image, expected, atol=1)
+
+
 def test_missing_image(tmp_path):
     path = tmp_path / 'gone.jpg'
     with pytest.raises(FileNotFoundError, match=r'gone\.jpg does not exist'):

@@ -11,16 +11,16 @@ from mmpose.registry import TRANSFORMS
 class LoadColorImage(LoadImage):
     """Load an image as three channels, from its file or from an array.
 
-    Arrays (in ``results['img']``) may be grey (H, W) or (H, W, 1), colour (H, W, 3) or
-    colour with opacity (H, W, 4), which is dropped. The channel order is kept; files
-    are read as BGR.
+    Arrays (in ``results['img']``) are uint8 and may be grey (H, W) or (H, W, 1), colour
+    (H, W, 3) or colour with opacity (H, W, 4), which is dropped. The channel order is
+    kept; files are read as BGR in eight bits, whatever their depth.
 
     Args:
         **kwargs: Arguments of :class:`mmpose.datasets.transforms.LoadImage`.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is no image, or the array has another shape.
+        ValueError: If the file is no image, or the array has another shape or dtype.
     """
 
     def transform(self, results: dict) -> dict:
@@ -44,13 +44,25 @@ class LoadColorImage(LoadImage):
 
 def _as_color(image: np.ndarray, path: str | None) -> np.ndarray:
     """An image array with three channels."""
-    shape = getattr(image, 'shape', None)
-    if shape is not None and len(shape) in (2, 3) and min(shape) > 0:
-        if len(shape) == 2 or shape[2] == 1:
-            return np.repeat(image.reshape(*shape[:2], 1), 3, axis=2)
-        if shape[2] in (3, 4):
-            return np.ascontiguousarray(image[..., :3])
-    raise ValueError(
-        f'Image {path} is an array of shape {shape}; expected (H, W), (H, W, 1), '
-        '(H, W, 3) or (H, W, 4).'
-    )
+    name = f'Image {path}' if path else 'The image'
+    if not isinstance(image, np.ndarray):
+        raise ValueError(
+            f'{name} is of type {type(image).__name__}; expected a NumPy array.'
+        )
+    shape = image.shape
+    is_image = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    if not is_image or min(shape) == 0:
+        raise ValueError(
+            f'{name} is an array of shape {shape}; expected (H, W), (H, W, 1), '
+            '(H, W, 3) or (H, W, 4).'
+        )
+    if image.dtype != np.uint8:
+        raise ValueError(
+            f'{name} is an array of dtype {image.dtype} and shape {shape}; expected '
+            'uint8 with values of 0 to 255. Convert values of 0 to 1 by '
+            "(255 * image).round().astype('uint8') and those of 16 bits by "
+            "(image // 256).astype('uint8')."
+        )
+    if len(shape) == 2 or shape[2] == 1:
+        return np.repeat(image.reshape(*shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(image[..., :3])
