@@ -44,6 +44,8 @@ class PersonAnnotationMixin:
 
     Args:
         data_mode (str): Must be 'bottomup', the default.
+        use_area (bool): Whether annotations need an ``area`` in testing; give the same
+            as of ``CocoMetric``. Defaults to True, but to False for CrowdPose.
         **kwargs: Arguments of the dataset that it is mixed into.
 
     Raises:
@@ -51,13 +53,17 @@ class PersonAnnotationMixin:
         ValueError: If it is broken, or has nothing to train or test on.
     """
 
-    def __init__(self, data_mode: str = 'bottomup', **kwargs) -> None:
+    def __init__(
+        self, data_mode: str = 'bottomup', use_area: bool = True, **kwargs
+    ) -> None:
         if data_mode != 'bottomup' or kwargs.get('bbox_file'):
             raise ValueError(
                 f'{type(self).__name__} serves whole images: expected '
                 f"data_mode='bottomup' and no bbox_file, got data_mode={data_mode!r}, "
                 f'bbox_file={kwargs.get("bbox_file")!r}.'
             )
+        # Annotations may be read while the host's constructor runs.
+        self.use_area = use_area
         super().__init__(data_mode=data_mode, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -74,6 +80,7 @@ class PersonAnnotationMixin:
             self.metainfo['num_keypoints'],
             category,
             need_keypoints=self.test_mode,
+            need_area=self.test_mode and self.use_area,
         )
         checker.check(images, annotations)
         self._metainfo['CLASSES'] = content['categories']
@@ -198,8 +205,11 @@ class CenterGroupCocoDataset(PersonAnnotationMixin, CocoDataset):
 
 @DATASETS.register_module()
 class CenterGroupCrowdPoseDataset(PersonAnnotationMixin, CrowdPoseDataset):
-    """CrowdPose with its 14 keypoint types and crowd index.
+    """CrowdPose with its 14 keypoint types and crowd index, and without areas.
 
     See :class:`PersonAnnotationMixin` for samples and checks, and
     :class:`mmpose.datasets.CrowdPoseDataset` for the arguments.
     """
+
+    def __init__(self, use_area: bool = False, **kwargs) -> None:
+        super().__init__(use_area=use_area, **kwargs)

@@ -95,6 +95,17 @@ FAULTS = {
     'text id': ({'id': 'three'}, r"annotation number 1 has the id 'three'"),
     'same id': ({'id': 1}, r'annotation id 1 occurs twice'),
     'category': ({'category_id': 4}, r'annotation 3 has the category_id 4'),
+    'huge box': ({'bbox': [0.0, 0.0, 1e8, 4.0]}, r'annotation 3 .*100000000\.0'),
+    'huge number': ({'bbox': [0, 0, 10**400, 4]}, r'annotation 3 .*bbox'),
+    'huge keypoint': ({'keypoints': [-2e7] + [0] * 14}, r'annotation 3 .*-20000000'),
+    'null keypoint': ({'keypoints': [None] + [0] * 14}, r'annotation 3 .*value None'),
+    'visibility 3': ({'keypoints': [1, 1, 3] * 5}, r'annotation 3 .*visibility 3;'),
+    'half visible': ({'keypoints': [1, 1, 0.5] * 5}, r'annotation 3 .*bility 0\.5;'),
+    'text crowd': ({'iscrowd': '0'}, r"annotation 3 has the iscrowd '0'; expected"),
+    'crowd of two': ({'iscrowd': 2}, r'annotation 3 has the iscrowd 2; expected'),
+    'list of image ids': ({'image_id': [1]}, r'\(id 3\) has the image_id \[1\]'),
+    'list of ids': ({'id': [3]}, r'annotation number 1 .*has the id \[3\]'),
+    'list of categories': ({'category_id': [1]}, r'id 3\) has the category_id \[1\]'),
 }
 
 
@@ -105,6 +116,76 @@ def test_fault_names_file_annotation_and_value(
     content = make_content(person(1), person(**{'id_': 3, **changes}))
     with pytest.raises(ValueError, match=r'annotations\.json: .*' + message):
         build_dataset(content)
+
+
+@pytest.mark.parametrize('crowd', [True, 1, False, 0, None])
+def test_crowds(build_dataset, make_content, person, crowd):
+    content = make_content(person(1), person(2, iscrowd=crowd))
+    expected = [2] if crowd else []
+    regions = build_dataset(content)[0]['ignore_regions']
+    assert [region['id'] for region in regions] == expected
+
+
+LISTS = {
+    'annotation': ({'annotations': [[1, 2]]}, r'annotation number 0 is \[1, 2\]'),
+    'image': ({'images': ['a.jpg']}, r"image number 0 is 'a\.jpg'; expected an object"),
+    'image id': ({'images': [{'id': [1]}]}, r'image number 0 .*has the id \[1\]'),
+    'category': ({'categories': ['person']}, r"category number 0 is 'person'"),
+    'category id': (
+        {'categories': [{'name': 'person'}]},
+        r"category number 0 \('person'\) has the id None; expected an integer",
+    ),
+    'no list': ({'annotations': {'id': 1}}, r'"annotations" is .*expected a list'),
+    'null': ({'categories': None}, r'"categories" is None; expected a list'),
+}
+
+
+@pytest.mark.parametrize(('changes', 'message'), LISTS.values(), ids=LISTS.keys())
+def test_lists_of_something_else(build_dataset, make_content, person, changes, message):
+    content = make_content(person(), **changes)
+    with pytest.raises(ValueError, match=r'annotations\.json: .*' + message):
+        build_dataset(content)
+
+
+AREAS = {
+    'missing': (None, 'no "area"'),
+    'NaN': (float('nan'), 'the area nan'),
+    'infinite': (float('inf'), 'the area inf'),
+    'text': ('900', "the area '900'"),
+    'negative': (-1.0, r'the area -1\.0'),
+}
+
+
+@pytest.mark.parametrize(('area', 'message'), AREAS.values(), ids=AREAS.keys())
+def test_evaluation_by_area_needs_areas(
+    build_dataset, make_content, person, area, message
+):
+    content = make_content(person(1), person(3, area=area))
+    message = r'annotations\.json: annotation 3 has ' + message + '.*expected a finite'
+    with pytest.raises(ValueError, match=message):
+        build_dataset(content, test_mode=True)
+    build_dataset(content)
+    build_dataset(content, test_mode=True, use_area=False)
+
+
+def test_area_of_zero(build_dataset, make_content, person):
+    build_dataset(make_content(person(area=0)), test_mode=True)
+
+
+def test_ignored_people_need_areas_too(build_dataset, make_content, person):
+    """The evaluation matches poses with them as well."""
+    content = make_content(person(1), person(3, area=None, keypoints=[0] * 15))
+    with pytest.raises(ValueError, match=r'annotation 3 has no "area"'):
+        build_dataset(content, test_mode=True)
+
+
+def test_crowdpose_has_no_areas(build_dataset, make_content, person):
+    build_dataset(
+        make_content(person(keypoints=[1] * 42, area=None)),
+        type='CenterGroupCrowdPoseDataset',
+        metainfo=None,
+        test_mode=True,
+    )
 
 
 def test_wrong_number_of_keypoints_points_to_the_metainfo(
