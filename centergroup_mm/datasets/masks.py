@@ -2,15 +2,22 @@
 """Binary masks: COCO segmentations and their way through an affine warp."""
 
 from collections.abc import Sequence
+from reprlib import repr as short_repr
 
 import cv2
 import numpy as np
 from xtcocotools import mask as coco_mask
 
+from .annotations import are_coordinates
+
 # COCO's text form of run lengths: six-bit characters from '0' on, of which five bits
 # are payload and one says that more follow.
 _FIRST_CHARACTER = 48
 _PAYLOAD, _MORE, _SIGN = 0x1F, 0x20, 0x10
+
+# COCO's tool stores every step along an outline, inside the image or not, and counts
+# them in 32 bits: far coordinates take gigabytes, then crash.
+_POLYGON_LIMIT = 1e5
 
 
 def decode_rle(rle: dict) -> np.ndarray:
@@ -24,17 +31,28 @@ def decode_rle(rle: dict) -> np.ndarray:
         np.ndarray: bool (h, w).
 
     Raises:
-        ValueError: If a key is missing or the runs do not fill the size.
+        ValueError: If a key is missing, a value of another type, or the runs do not
+            fill the size.
     """
     if not {'size', 'counts'} <= rle.keys():
         raise ValueError(
             f'a segmentation with the keys {sorted(rle)}; run lengths have "size" and '
             '"counts"'
         )
-    height, width = rle['size']
-    counts = rle['counts']
+    size, counts = rle['size'], rle['counts']
+    if not _are_integers(size) or len(size) != 2 or min(size) < 0:
+        raise ValueError(
+            f'a run-length mask of the size {short_repr(size)}; expected two integers '
+            '[height, width] in pixels'
+        )
+    height, width = size
     if isinstance(counts, str | bytes):
         counts = _read_counts(counts.encode() if isinstance(counts, str) else counts)
+    elif not _are_integers(counts):
+        raise ValueError(
+            f'the run lengths {short_repr(counts)}; expected a list of integers, or '
+            'their text form'
+        )
     if any(count < 0 for count in counts) or sum(counts) != height * width:
         raise ValueError(
             f'run lengths that sum to {sum(counts)} for a mask of {height} x {width} = '
@@ -42,6 +60,12 @@ def decode_rle(rle: dict) -> np.ndarray:
         )
     values = np.arange(len(counts)) % 2 == 1
     return np.repeat(values, counts).reshape(width, height).T
+
+
+def _are_integers(values: object) -> bool:
+    return isinstance(values, list | tuple) and all(
+        isinstance(value, int) and not isinstance(value, bool) for value in values
+    )
 
 
 def _read_counts(text: bytes) -> list[int]:
@@ -77,8 +101,8 @@ def region_mask(
         np.ndarray: bool (h, w), True inside.
 
     Raises:
-        ValueError: If a segmentation is neither polygons nor run lengths, or does not
-            have the image's size.
+        ValueError: If a segmentation is neither polygons nor run lengths, a polygon is
+            broken, or run lengths do not have the image's size.
     """
     width, height = size
     if isinstance(segmentation, dict):
@@ -89,13 +113,7 @@ def region_mask(
                 f'image of {height} x {width} (height x width)'
             )
         return mask
-    polygons = segmentation or []
-    if not all(isinstance(points, list) for points in polygons):
-        raise ValueError(
-            'a segmentation that is no list of polygons [x1, y1, x2, y2, ...]'
-        )
-    # Fewer than three points bound no area, and COCO's tool reads two as a box.
-    polygons = [points for points in polygons if len(points) >= 6]
+    polygons = _usable_polygons(segmentation or [])
     if polygons:
         parts = coco_mask.frPyObjects(polygons, height, width)
         return np.any([decode_rle(part) for part in parts], axis=0)
@@ -104,6 +122,30 @@ def region_mask(
     x2, y2 = np.maximum(np.ceil(bbox[2:]), 0).astype(int)
     mask[y1:y2, x1:x2] = True
     return mask
+
+
+def _usable_polygons(segmentation: object) -> list[list[float]]:
+    """Polygons that bound an area; COCO's tool crashes on broken ones."""
+    if not isinstance(segmentation, list) or not all(
+        isinstance(points, list) for points in segmentation
+    ):
+        raise ValueError(
+            'a segmentation that is no list of polygons [x1, y1, x2, y2, ...]'
+        )
+    for index, points in enumerate(segmentation):
+        if len(points) % 2:
+            raise ValueError(
+                f'a polygon (number {index}) of {len(points)} numbers; expected pairs '
+                'x1, y1, x2, y2, ...'
+            )
+        if not are_coordinates(points, _POLYGON_LIMIT):
+            bad = next(v for v in points if not are_coordinates([v], _POLYGON_LIMIT))
+            raise ValueError(
+                f'a polygon (number {index}) with the value {short_repr(bad)}; '
+                f'expected finite numbers in pixels, none beyond {_POLYGON_LIMIT:.0f}'
+            )
+    # Fewer than three points bound no area, and COCO's tool reads two as a box.
+    return [points for points in segmentation if len(points) >= 6]
 
 
 def warp_mask(

@@ -9,6 +9,7 @@ from centergroup_mm.datasets.masks import decode_rle, region_mask, warp_mask
 
 SIZE = (13, 9)  # w, h
 BOX = [2.0, 1.0, 6.0, 5.0]
+SQUARE = [2, 1, 6, 1, 6, 5, 2, 5]
 
 
 def random_mask(seed):
@@ -43,7 +44,7 @@ def test_rle_of_one_value(value):
 
 
 def test_polygon_fills_its_inside():
-    mask = region_mask([[2, 1, 6, 1, 6, 5, 2, 5]], [0, 0, 1, 1], SIZE)
+    mask = region_mask([SQUARE], [0, 0, 1, 1], SIZE)
     assert mask[2:4, 3:5].all()
     assert not mask[:, 8:].any()
     assert not mask[7:].any()
@@ -77,7 +78,20 @@ def test_box_is_clipped_to_the_image():
         ({'size': [9, 13], 'counts': [5]}, 'sum to 5'),
         ({'size': [13, 9], 'counts': [0, 117]}, '13 x 9 .* 9 x 13'),
         ({'counts': [0, 117]}, r"keys \['counts'\]"),
+        ({'size': [9, 13], 'counts': None}, 'run lengths None'),
+        ({'size': [9, 13], 'counts': [0.0, 117.0]}, r'lengths \[0\.0, 117\.0\]'),
+        ({'size': [9, 13, 1], 'counts': [0, 117]}, r'size \[9, 13, 1\]'),
+        ({'size': None, 'counts': [0, 117]}, 'size None'),
+        ({'size': [9.0, 13.0], 'counts': [0, 117]}, r'size \[9\.0, 13\.0\]'),
         ([1, 1, 6, 1, 6, 6], 'no list of polygons'),
+        ('everything', 'no list of polygons'),
+        ([SQUARE, [1, 1, 6, 1, 6, 6, 2]], r'number 1\) of 7 numbers; expected pairs'),
+        ([SQUARE, [1, 1, 6, float('nan'), 6, 6]], r'number 1\) with the value nan'),
+        ([[1, 1, 6, float('inf'), 6, 6]], 'value inf; expected finite'),
+        ([[1, 1, 6, 1e6, 6, 6]], 'value 1000000'),
+        ([[1, 1, 6, 10**400, 6, 6]], 'value 1000'),
+        ([[1, 1, 6, '1', 6, 6]], "value '1'"),
+        ([[1, 1, 6, None, 6, 6]], 'value None'),
     ],
 )
 def test_unreadable_segmentation(segmentation, message):

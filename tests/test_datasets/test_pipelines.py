@@ -117,6 +117,16 @@ def test_image_of_ignored_people_only(
     assert not sample.gt_fields.heatmap_mask[1].any()
 
 
+def test_broken_segmentation_names_annotation_and_image(
+    build_dataset, make_content, person, train_pipeline
+):
+    polygons = [[1, 1, 6, float('nan'), 6, 6]]
+    crowd = person(2, iscrowd=1, segmentation=polygons)
+    dataset = build_dataset(make_content(person(1), crowd), pipeline=train_pipeline())
+    with pytest.raises(ValueError, match=r'Annotation 2 of .*one\.png .*value nan'):
+        dataset[0]
+
+
 def test_forty_people(build_dataset, make_content, person, train_pipeline):
     dataset = build_dataset(
         make_content(*(person(i) for i in range(40))),
