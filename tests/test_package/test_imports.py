@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = 'centergroup_mm'
 BASE = {'structures', 'ops'}
-MODEL_PARTS = {'models.layers', 'models.attention'}
+MODEL_PARTS = {'models.layers', 'models.attention', 'models.patch_cnn'}
 
 # What the modules of each part may import, beside those of their own part. The
 # longest name that fits a module counts; '' is the package's __init__.
@@ -21,6 +21,7 @@ ALLOWED = {
     'losses': BASE,
     'task_modules': BASE,
     'models.layers': BASE,
+    'models.patch_cnn': BASE | {'models.layers'},
     'models.attention': BASE | {'models.layers'},
     'models.tokenizer': BASE | MODEL_PARTS,
     'models.grouping': BASE | MODEL_PARTS | {'losses', 'task_modules'},
