@@ -112,7 +112,7 @@ class Demo:
         if self.retrain:
             for path in [*self.work_dir.glob('*.pth'), self.work_dir / CONFIG.name]:
                 path.unlink(missing_ok=True)
-        advice = 'Replace it (--retrain), or choose another --work-dir.'
+        advice = 'Replace it (make demo ARGS=--retrain) or choose another --work-dir.'
         train_once(CONFIG, self.work_dir, self.options, advice)
 
     def test(self, name: str, options: dict) -> dict[str, float]:

@@ -79,7 +79,7 @@ def convert_checkpoint(
             weights or has some that are unknown. Nothing is written then.
     """
     target = Path(target)
-    _check_arguments(target, input_size)
+    _check_arguments(source, target, input_size)
     weights, layout = _read_weights(source)
     model = model_sizes(weights, layout)
     whole = layout is Layout.CENTERGROUP
@@ -111,7 +111,10 @@ def _read_weights(source: str | Path) -> tuple[dict[str, Tensor], Layout]:
     return {new: found[old] for old, new in renamed.items()}, layout
 
 
-def _check_arguments(target: Path, input_size: int | None) -> None:
+def _check_arguments(source: str | Path, target: Path, input_size: int | None) -> None:
+    # A source may also be an address.
+    if target.exists() and Path(str(source)).exists() and target.samefile(source):
+        raise ValueError(f'{target} is the source itself; name another target.')
     if target.suffix != '.pth':
         raise ValueError(f'Expected a target that ends in .pth, got {target}.')
     if input_size is not None and (input_size <= 0 or input_size % 4):

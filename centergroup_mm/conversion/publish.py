@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from pickle import UnpicklingError
 
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
@@ -33,11 +34,17 @@ def publish_checkpoint(source: str | Path, target: str | Path) -> Path:
         Path: The file.
 
     Raises:
-        CheckpointFileError: If the file holds no weights.
+        CheckpointFileError: If the file cannot be read or holds no weights.
     """
-    checkpoint = CheckpointLoader.load_checkpoint(
-        str(source), map_location='cpu', logger='silent'
-    )
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(
+            str(source), map_location='cpu', logger='silent'
+        )
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        reason = str(error).split('\n')[0] or type(error).__name__
+        raise CheckpointFileError(
+            f'{source} cannot be read as a checkpoint of this package: {reason}'
+        ) from error
     if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
         raise CheckpointFileError(
             f'{source} has no "state_dict"; expected a checkpoint of this package, as '

@@ -168,6 +168,14 @@ def test_centergroup_trains_from_a_detector(tmp_path, repo_root, small_detector,
         assert torch.equal(own[key], weight)
 
 
+def test_the_source_is_not_overwritten(tmp_path, small_detector):
+    source = save(small_detector(18)[1], tmp_path / 'in.pth')
+    before = source.read_bytes()
+    with pytest.raises(ValueError, match='is the source itself'):
+        convert_checkpoint(source, source)
+    assert source.read_bytes() == before
+
+
 def test_detector_of_unknown_types(tmp_path, small_detector):
     source = save(small_detector(6)[1], tmp_path / 'in.pth')
     for stated in (None, 4, 7):

@@ -105,6 +105,15 @@ def test_file_without_weights(tmp_path):
         publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth')
 
 
+@pytest.mark.parametrize('content', [b'', b'<html>', b'PK\x03\x04 cut'])
+def test_file_that_is_no_checkpoint(tmp_path, content):
+    source = tmp_path / 'in.pth'
+    source.write_bytes(content)
+    with pytest.raises(CheckpointFileError, match='in.pth cannot be read'):
+        publish_checkpoint(source, tmp_path / 'out.pth')
+    assert [path.name for path in tmp_path.iterdir()] == ['in.pth']
+
+
 def test_command(tmp_path, trained, run_cli, repo_root):
     tool = repo_root / 'tools/publish_model.py'
     done = run_cli(['python', tool, trained[1], 'small.pth'], tmp_path)
