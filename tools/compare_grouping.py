@@ -111,6 +111,8 @@ class Comparison:
             'param_scheduler.1.end': self.iterations,
             'param_scheduler.1.T_max': self.iterations - warm_up,
             'train_dataloader.dataset.data_root': f'{self.data_root}/',
+            # Built with the rest, though nothing is validated on the way.
+            'val_dataloader.dataset.data_root': f'{self.data_root}/',
         }
         advice = 'Remove it, or choose another --work-dir.'
         return train_once(config, folder, options, advice)
