@@ -36,8 +36,13 @@ train_dataloader = dict(
 )
 val_dataloader = dict(batch_size=4, dataset=dict(**photographs, pipeline=val_pipeline))
 test_dataloader = val_dataloader
+# Wider than the config for the crowd, which is made for speed.
 model = dict(
-    head=dict(decoder=dict(num_candidates=16, num_centers=16)),
+    backbone=dict(extra=dict(stage1=dict(num_channels=(32,)))),
+    head=dict(
+        decoder=dict(num_candidates=16, num_centers=16, center_kernel=17),
+        grouping=dict(embed_dims=64, feedforward_channels=256),
+    ),
     test_cfg=dict(flip_test=False),
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
