@@ -18,11 +18,11 @@ from .detector import FEATURE_STRIDE, HigherHRNetMaps, input_size_of
 from .grouping import GroupingTransformer
 from .samples import (
     flip_types,
-    heatmap_fields,
     stack_masks,
     stack_views,
     staged_heatmap_loss,
     to_instances,
+    to_predictions,
 )
 from .tokenizer import CandidateTokenizer
 
@@ -202,11 +202,12 @@ class CenterGroupHead(BaseHead):
         poses, _, heatmaps = self.find_poses(
             features, inside, inside_quarter[:, 0], flip_indices if flip else None
         )
-        instances = to_instances(poses, test_cfg.get('score_thr', 0.0))
-        if test_cfg.get('output_heatmaps', False):
-            keypoint_maps = heatmaps[:, : self.num_keypoints]
-            return instances, heatmap_fields(keypoint_maps, batch_data_samples)
-        return instances
+        return to_predictions(
+            to_instances(poses, test_cfg.get('score_thr', 0.0)),
+            heatmaps[:, : self.num_keypoints],
+            batch_data_samples,
+            test_cfg.get('output_heatmaps', False),
+        )
 
     def loss(
         self,

@@ -51,8 +51,7 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
     Raises:
         CheckpointMismatchError: For anything else; says which keys differ.
     """
-    own = {key: w for key, w in own.items() if not _ignored(key)}
-    weights = {key: w for key, w in weights.items() if not _ignored(key)}
+    own, weights = _that_count(own), _that_count(weights)
     missing = [key for key in own if key not in weights]
     detector_only = missing and not any(
         key in own and not _in_detector(key) for key in weights
@@ -73,8 +72,7 @@ def check_whole(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Non
     Raises:
         CheckpointMismatchError: If they are not; says which keys differ.
     """
-    own = {key: w for key, w in own.items() if not _ignored(key)}
-    weights = {key: w for key, w in weights.items() if not _ignored(key)}
+    own, weights = _that_count(own), _that_count(weights)
     missing = [key for key in own if key not in weights]
     _refuse_misfits(own, weights, missing, 'Expected all weights of this model.')
 
@@ -101,6 +99,10 @@ def _refuse_misfits(
 def _grouping_modules(weights: Mapping[str, Tensor]) -> set[int]:
     found = (GROUPING_MODULE.match(key) for key in weights)
     return {int(match[1]) for match in found if match}
+
+
+def _that_count(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: weight for key, weight in weights.items() if not _ignored(key)}
 
 
 def _ignored(key: str) -> bool:

@@ -14,11 +14,11 @@ from ..ops.fusion import fuse_heatmaps, resize_maps
 from .detector import HigherHRNetMaps, input_size_of
 from .samples import (
     flip_types,
-    heatmap_fields,
     keep_instances,
     stack_masks,
     stack_views,
     staged_heatmap_loss,
+    to_predictions,
 )
 
 
@@ -108,9 +108,12 @@ class HigherHRNetHead(BaseHead):
             keep_instances(*image, test_cfg.get('score_thr', 0.0))
             for image in zip(*poses, strict=True)
         ]
-        if test_cfg.get('output_heatmaps', False):
-            return instances, heatmap_fields(heatmaps, batch_data_samples)
-        return instances
+        return to_predictions(
+            instances,
+            heatmaps,
+            batch_data_samples,
+            test_cfg.get('output_heatmaps', False),
+        )
 
     def _fuse(
         self, features: Sequence[Tensor], flip_indices: Sequence[int] | None

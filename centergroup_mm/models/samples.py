@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
-from mmpose.utils.typing import InstanceList, SampleList
+from mmpose.utils.typing import InstanceList, Predictions, SampleList
 from torch import Tensor, nn
 
 from ..structures import Poses
@@ -108,9 +108,27 @@ def keep_instances(
     )
 
 
-def heatmap_fields(heatmaps: Tensor, samples: SampleList) -> list[PixelData]:
-    """The heatmaps (B, K, h, w) of a batch for drawing, without padding."""
-    return [
+def to_predictions(
+    instances: InstanceList,
+    heatmaps: Tensor,
+    samples: SampleList,
+    output_heatmaps: bool,
+) -> Predictions:
+    """What a head's ``predict`` returns.
+
+    Args:
+        instances (list[InstanceData]): Poses of B images.
+        heatmaps (Tensor): (B, K, h, w) at input resolution.
+        samples (list[PoseDataSample]): B samples.
+        output_heatmaps (bool): Whether the heatmaps are wanted, for drawing.
+
+    Returns:
+        list[InstanceData] | tuple: The poses; with ``output_heatmaps`` also a list of
+        PixelData with ``heatmaps``, without padding.
+    """
+    if not output_heatmaps:
+        return instances
+    return instances, [
         PixelData(heatmaps=crop_to_image(maps, sample))
         for maps, sample in zip(heatmaps, samples, strict=True)
     ]
