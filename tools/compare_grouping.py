@@ -32,6 +32,7 @@ from rich.progress import track
 from training import train_once
 
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.evaluation import (
     Poses,
     Truth,
@@ -128,9 +129,7 @@ class Comparison:
         if not out.is_file() or out.stat().st_mtime < trained:
             result = self.measure(config, checkpoint, self.crowds[crowding], oracle)
             result |= dict(crowding=crowding, heatmaps=heatmaps)
-            part = out.with_suffix('.part')
-            part.write_text(json.dumps(result, indent=1))
-            part.replace(out)
+            write_atomically(out, json.dumps(result, indent=1).encode())
         return json.loads(out.read_text())
 
     def measure(

@@ -58,8 +58,6 @@ class Demo:
                 key = f'{part}_dataloader.dataset.data_root'
                 self.options[key] = f'{self.data_root}/'
         self.config.merge_from_dict(self.options)
-        iterations = self.config.train_cfg.max_iters
-        self.checkpoint = self.work_dir / f'iter_{iterations}.pth'
         self.pictures = self.work_dir / 'pictures'
         self.grid = self.work_dir / 'crowd_grid.png'
         self.seconds = {}
@@ -68,7 +66,7 @@ class Demo:
         with self.step('Synthetic crowd'):
             self.make_crowd()
         with self.step('Training'):
-            self.train()
+            self.checkpoint = self.train()
         with self.step('COCO AP on the held-out images'):
             results = {
                 'CenterGroup': self.test('test', {}),
@@ -107,13 +105,13 @@ class Demo:
             f'{self.crowd.num_val} held out' + ('' if written else ' (already there)')
         )
 
-    def train(self) -> None:
+    def train(self) -> Path:
         """Train, take a stopped training up again, or keep a finished one."""
         if self.retrain:
             for path in [*self.work_dir.glob('*.pth'), self.work_dir / CONFIG.name]:
                 path.unlink(missing_ok=True)
         advice = 'Replace it (make demo ARGS=--retrain) or choose another --work-dir.'
-        train_once(CONFIG, self.work_dir, self.options, advice)
+        return train_once(CONFIG, self.work_dir, self.options, advice)
 
     def test(self, name: str, options: dict) -> dict[str, float]:
         """COCO metrics of the checkpoint, measured once."""

@@ -12,7 +12,6 @@ CROWD_LEVELS = ('easy', 'medium', 'hard')
 # figure, takes 0.2. An image on a border is of the harder level.
 CROWD_BORDERS = (0.2, 0.8)
 
-SIZE_LEVELS = ('small', 'medium', 'large')
 # COCO's, in px^2. A person on a border is of the larger level.
 SIZE_BORDERS = (32.0**2, 96.0**2)
 
