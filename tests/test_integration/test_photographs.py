@@ -14,8 +14,8 @@ from mmpose.apis import MMPoseInferencer
 pytestmark = pytest.mark.slow
 
 CONFIG = Path(__file__).with_name('photographs.py')
-# The least that the test may ask for: runs with other random numbers differ much.
-AP_FLOOR = 0.40
+# Trainings with seeds 1, 2 and 3 gave 0.905, 0.801 and 0.829.
+AP_FLOOR = 0.65
 
 
 @pytest.fixture(scope='session')
