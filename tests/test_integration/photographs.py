@@ -48,6 +48,7 @@ model = dict(
     test_cfg=dict(flip_test=False),
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
+randomness = dict(seed=0)
 
 max_iters = 600
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
