@@ -11,7 +11,8 @@ Why a keypoint went to a person, from predictions made with
 :class:`CenterGroupVisualizer` does the same where the host draws.
 """
 
-from .attention import check_layers, draw_attention, style_from_meta
+from .attention import check_layers, draw_attention, overlay_heatmaps, style_from_meta
+from .columns import place_side_by_side
 from .comparison import draw_comparison
 from .explained import ExplainedPoses, Explanation
 from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
@@ -36,6 +37,8 @@ __all__ = [
     'make_grid',
     'match_people',
     'most_crowded',
+    'overlay_heatmaps',
+    'place_side_by_side',
     'person_colour',
     'predicted_people',
     'style_from_meta',

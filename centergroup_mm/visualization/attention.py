@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
+import torch
 from mmengine.structures import BaseDataElement
+from mmengine.visualization import Visualizer
+from torch import Tensor
 
 from .explained import ExplainedPoses
 from .painter import LAYERS, Painter, Style
@@ -19,6 +22,7 @@ def draw_attention(
     score_thr: float = 0.0,
     numbers: Sequence[int] | None = None,
     fade: float = 0.0,
+    min_size: int = 0,
 ) -> np.ndarray:
     """Draw poses and the attention that chose them.
 
@@ -31,8 +35,8 @@ def draw_attention(
     - ``attention``: connections with an attention over 0.5 of keypoints that are shown
       (Figure 4 c);
     - ``poses``: skeletons, a colour for each person;
-    - ``runner-ups``: of one person, the candidates that other than the chosen ones had
-      attention, white lines away from the chosen one; the discs have the colour of the
+    - ``runner-ups``: of one person, the chosen candidates, from which white lines lead
+      to others that had at least 5 % of the attention; discs have the colour of the
       person who got the candidate, white if nobody did;
     - ``centers``: diamonds, with the person's number.
 
@@ -49,9 +53,11 @@ def draw_attention(
         numbers (Sequence[int], optional): A number for each pose that is left, hence
             its colour, see :func:`person_colour`; 0, 1, ... without.
         fade (float): Share of white mixed into the image, 0 to 1. Defaults to 0.
+        min_size (int): Images with shorter long sides are enlarged to this many pixels.
+            Defaults to 0.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8, BGR.
+        np.ndarray: (H, W, 3) uint8, BGR, enlarged if so wanted.
 
     Raises:
         ValueError: If a layer has another name, or there are no poses in ``poses``.
@@ -60,7 +66,9 @@ def draw_attention(
     if not isinstance(poses, ExplainedPoses):
         poses = ExplainedPoses.from_instances(poses)
     poses = poses.select(poses.scores >= score_thr)
-    painter = Painter(_fade(as_bgr(image), fade), poses, style or Style(), numbers)
+    image, scale = enlarge_image(as_bgr(image), min_size)
+    poses = poses.enlarge(scale)
+    painter = Painter(_fade(image, fade), poses, style or Style(), numbers)
     for name in LAYERS:
         if name in draw:
             painter.draw(name)
@@ -108,6 +116,34 @@ def as_bgr(image: np.ndarray) -> np.ndarray:
     if image.ndim == 2 or image.shape[2] == 1:
         return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     return image[..., :3]
+
+
+def enlarge_image(image: np.ndarray, min_size: int) -> tuple[np.ndarray, float]:
+    """Enlarge an image whose long side is shorter; returns it and the factor."""
+    scale = max(1.0, min_size / max(image.shape[:2]))
+    if scale > 1:
+        mode = dict(fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        image = cv2.resize(image, None, **mode)
+    return image, scale
+
+
+def overlay_heatmaps(image: np.ndarray, heatmaps: np.ndarray | Tensor) -> np.ndarray:
+    """Lay the maximum of all heatmaps over an image, in the host's colours.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, BGR.
+        heatmaps (np.ndarray | Tensor): (K, h, w), of the whole image; the
+            ``pred_fields.heatmaps`` of a sample.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, BGR.
+    """
+    strongest = torch.as_tensor(heatmaps).float().amax(0).cpu().numpy()
+    strongest = cv2.resize(strongest, image.shape[1::-1])
+    rgb = Visualizer.draw_featmap(
+        torch.from_numpy(strongest)[None], np.ascontiguousarray(image[..., ::-1])
+    )
+    return np.ascontiguousarray(rgb[..., ::-1])
 
 
 def _fade(image: np.ndarray, share: float) -> np.ndarray:

@@ -96,6 +96,23 @@ class ExplainedPoses:
             explanation,
         )
 
+    def enlarge(self, scale: float) -> 'ExplainedPoses':
+        """The same on an image that is larger by a factor."""
+        explanation = self.explanation
+        if explanation is not None:
+            explanation = replace(
+                explanation,
+                centers=enlarge_points(explanation.centers, scale),
+                coords=enlarge_points(explanation.coords, scale),
+            )
+        keypoints = enlarge_points(self.keypoints, scale)
+        return replace(self, keypoints=keypoints, explanation=explanation)
+
+
+def enlarge_points(points: np.ndarray, scale: float) -> np.ndarray:
+    """Where pixels (..., 2) come to lie on an image that is larger by a factor."""
+    return (points + 0.5) * scale - 0.5
+
 
 def _array(values: np.ndarray | torch.Tensor) -> np.ndarray:
     return values.detach().cpu().numpy() if torch.is_tensor(values) else values

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strokes of any opacity that are blended onto a picture once."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from .grid import SUBPIXEL_BITS, fixed_point
 
 Colour = tuple[int, int, int]
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
 class Layer:
@@ -27,29 +30,38 @@ class Layer:
         self,
         start: np.ndarray,
         end: np.ndarray,
-        colour: Colour,
-        width: float,
+        bands: Sequence[tuple[Colour, float]],
         opacity: float = 1.0,
     ) -> None:
-        """Draw a line; ``opacity`` from 0, not to be seen, to 1."""
-        ends = fixed_point(np.stack((start, end)))
-        width = max(1, round(width))
+        """Draw a line; ``opacity`` from 0, not to be seen, to 1.
+
+        ``bands`` are colours and widths from the outside in: a rim, then the line.
+        """
+        ends, shift = fixed_point(np.stack((start, end))), SUBPIXEL_BITS
+        (rim, outer), *inner = [(c, max(1, round(width))) for c, width in bands]
         # The colour reaches a little further than the smooth edge of the opacity,
-        # which must not mix with the black beneath.
-        cv2.line(self._colour, *ends, colour, width + 2, cv2.LINE_8, SUBPIXEL_BITS)
+        # which must not mix with what is beneath.
+        cv2.line(self._colour, *ends, rim, outer + 2, cv2.LINE_8, shift)
+        for colour, width in inner:
+            cv2.line(self._colour, *ends, colour, width, cv2.LINE_AA, shift)
         value = round(255 * opacity)
-        cv2.line(self._opacity, *ends, value, width, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.line(self._opacity, *ends, value, outer, cv2.LINE_AA, shift)
 
     def disc(
-        self, point: np.ndarray, colour: Colour, radius: float, opacity: float = 1.0
+        self,
+        point: np.ndarray,
+        bands: Sequence[tuple[Colour, float]],
+        opacity: float = 1.0,
     ) -> None:
-        """Draw a filled circle."""
-        ((x, y),) = fixed_point(point[None])
-        wide, exact = (round(r * 2**SUBPIXEL_BITS) for r in (radius + 1, radius))
-        place, shift = (x, y), SUBPIXEL_BITS
-        cv2.circle(self._colour, place, wide, colour, -1, cv2.LINE_8, shift)
+        """Draw a filled circle; ``bands`` are colours and radii from the outside in."""
+        (place,), shift = fixed_point(point[None]), SUBPIXEL_BITS
+        (rim, outer), *inner = [(c, round(r * 2**shift)) for c, r in bands]
+        wide = outer + 2**shift
+        cv2.circle(self._colour, place, wide, rim, -1, cv2.LINE_8, shift)
+        for colour, radius in inner:
+            cv2.circle(self._colour, place, radius, colour, -1, cv2.LINE_AA, shift)
         value = round(255 * opacity)
-        cv2.circle(self._opacity, place, exact, value, -1, cv2.LINE_AA, shift)
+        cv2.circle(self._opacity, place, outer, value, -1, cv2.LINE_AA, shift)
 
     def onto(self, picture: np.ndarray) -> np.ndarray:
         """Blend with a picture (H, W, 3) uint8; a new one is returned."""

@@ -9,13 +9,12 @@ import numpy as np
 
 from .explained import ExplainedPoses
 from .grid import draw_person, fixed_point, person_colour
-from .layer import Colour, Layer
+from .labels import Labels
+from .layer import BLACK, WHITE, Colour, Layer
+from .runner_ups import draw_runner_ups
 
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 # A center is a person, and a connection is sure, from here on (as in the paper).
 LIKELY = 0.5
-# Candidates with less attention are no runner-ups; of the others so many are drawn.
-MIN_RUNNER_UP, MAX_RUNNER_UPS = 0.02, 3
 # Strokes of less opacity change no pixel.
 INVISIBLE = 0.5 / 255
 
@@ -31,7 +30,7 @@ class Style:
         keypoint_names (Sequence[str], optional): K, written beside runner-ups.
         keypoint_thr (float): Keypoints scoring less are not drawn.
         show_types (bool): Write its type's number beside each keypoint.
-        person (int): Whose runner-ups are drawn.
+        person (int): The number of the person whose runner-ups are drawn.
         line_width (float): Times the width that fits the image.
         radius (float): Times the radius that fits the image.
     """
@@ -53,11 +52,18 @@ class Painter:
         picture (np.ndarray): (H, W, 3) uint8, BGR; it is left alone.
         poses (ExplainedPoses): In the picture's pixels.
         style (Style): How.
-        numbers (Sequence[int], optional): Of the persons, for their colours, see
-            :func:`person_colour`; 0 to n - 1 without.
+        numbers (Sequence[int], optional): Of the persons, written beside their centers
+            and the choice of their colours, see :func:`person_colour`; 0 to n - 1
+            without.
 
     Attributes:
         picture (np.ndarray): What is drawn so far.
+        numbers (list[int]): n.
+        colours (list[Colour]): n.
+        shown (np.ndarray): bool (n, K), the keypoints to draw.
+        width (float): Of lines, in pixels.
+        radius (float): Of dots, in pixels.
+        labels (Labels): The places of what is written.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Painter:
         self.unit = max(1.0, np.sqrt(picture.shape[0] * picture.shape[1]) / 450)
         self.width = self.unit * style.line_width
         self.radius = self.unit * style.radius
+        self.labels = Labels(picture.shape, 0.3 * self.unit)
 
     def draw(self, name: str) -> None:
         """Draw one of :data:`LAYERS`; what was not kept is not drawn."""
@@ -93,11 +100,10 @@ class Painter:
         colours = self.style.keypoint_colours
         for index in np.argsort(found.scores):
             if found.valid[index]:
-                opacity = 0.25 + 0.6 * float(np.clip(found.scores[index], 0, 1))
+                opacity = 0.35 + 0.6 * float(np.clip(found.scores[index], 0, 1))
                 colour = WHITE if colours is None else colours[found.types[index]]
-                point = found.coords[index]
-                layer.disc(point, BLACK, 2.4 * self.radius, opacity)
-                layer.disc(point, colour, 1.6 * self.radius, opacity)
+                bands = (BLACK, 2.4 * self.radius), (colour, 1.7 * self.radius)
+                layer.disc(found.coords[index], bands, opacity)
         self.picture = layer.onto(self.picture)
 
     def _pairs(self) -> None:
@@ -123,8 +129,7 @@ class Painter:
             layer.line(
                 found.centers[person],
                 found.coords[index],
-                self.colours[person],
-                1.6 * self.width,
+                [(self.colours[person], 1.6 * self.width)],
                 min(1.0, float(weights[person, index])),
             )
         self.picture = layer.onto(self.picture)
@@ -155,7 +160,7 @@ class Painter:
         )
         if self.style.show_types:
             for kind in np.flatnonzero(shown):
-                self._write(str(kind), points[kind])
+                self.labels.write(self.picture, str(kind), points[kind], 2 * stroke)
 
     def _centers(self) -> None:
         """A diamond and the person's number."""
@@ -171,88 +176,8 @@ class Painter:
                 corners = np.array([(x - r, y), (x, y - r), (x + r, y), (x, y + r)])
                 places = np.array(fixed_point(corners), np.int32)
                 cv2.fillConvexPoly(self.picture, places, colour, cv2.LINE_AA, 4)
-            self._write(str(person), (x + 5 * self.radius, y - 4 * self.radius))
-
-    def _runner_ups(self) -> None:
-        """Where a person's keypoints might have been, and who has them."""
-        person = self.style.person
-        if person >= len(self.poses):
-            return
-        found = self.poses.explanation
-        owners = self._owners()
-        lines, rings = Layer(self.picture.shape), []
-        for kind in np.flatnonzero(self.shown[person]):
-            row = found.attention[person, kind] * found.valid
-            best, *others = np.argsort(-row, kind='stable')[: MAX_RUNNER_UPS + 1]
-            start = found.coords[best]
-            others = [i for i in others if row[i] >= MIN_RUNNER_UP]
-            for index in reversed(others):
-                lines.line(
-                    start, found.coords[index], WHITE, 2 * self.width, row[index]
-                )
-                rings.append((kind, index, row[index]))
-            lines.line(
-                found.centers[person],
-                start,
-                self.colours[person],
-                2 * self.width,
-                row[best],
-            )
-            rings.append((kind, best, row[best]))
-        self.picture = lines.onto(self.picture)
-        self._rings(rings, owners)
-
-    def _rings(
-        self, rings: Sequence[tuple[int, int, float]], owners: dict[int, int]
-    ) -> None:
-        """Circles around candidates, filled by who has them, with type and weight."""
-        names = self.style.keypoint_names
-        contested = {kind for kind, _, _ in rings}
-        contested = {k for k in contested if sum(k == kind for kind, *_ in rings) > 1}
-        discs = Layer(self.picture.shape)
-        for _, index, _ in rings:
-            point = self.poses.explanation.coords[index]
-            owner = owners.get(index)
-            colour = WHITE if owner is None else self.colours[owner]
-            discs.disc(point, BLACK, 5 * self.radius)
-            discs.disc(point, WHITE, 4 * self.radius)
-            discs.disc(point, colour, 3 * self.radius)
-        self.picture = discs.onto(self.picture)
-        for kind, index, weight in rings:
-            if kind in contested:
-                x, y = self.poses.explanation.coords[index]
-                name = str(kind) if names is None else names[kind].replace('_', ' ')
-                place = (x + 6 * self.radius, y + 3 * self.radius)
-                self._write(f'{name} {weight:.0%}', place)
-
-    def _owners(self) -> dict[int, int]:
-        """The person that shows a keypoint at a candidate, the surest of several."""
-        found = self.poses.explanation
-        claims = {}
-        for person, kind in np.argwhere(self.shown):
-            index = int(found.attention[person, kind].argmax())
-            claim = float(found.attention[person, kind, index]), int(person)
-            claims[index] = max(claims.get(index, claim), claim)
-        return {index: person for index, (_, person) in claims.items()}
-
-    def _write(self, text: str, place: tuple[float, float]) -> None:
-        size = 0.36 * self.unit
-        x, y = (round(float(v)) for v in place)
-        width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
-        # Inside the picture, if it is wide enough.
-        x = max(0, min(x, self.picture.shape[1] - width))
-        thin = max(1, round(0.8 * self.unit))
-        for colour, width in ((BLACK, 3 * thin), (WHITE, thin)):
-            cv2.putText(
-                self.picture,
-                text,
-                (x, y),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                size,
-                colour,
-                width,
-                cv2.LINE_AA,
-            )
+        for number, center in zip(self.numbers, found.centers, strict=True):
+            self.labels.write(self.picture, str(number), center, 5 * self.radius)
 
 
 # In the order in which they are drawn: whether it needs an explanation, and how.
@@ -261,7 +186,7 @@ _METHODS = {
     'pairs': (True, Painter._pairs),
     'attention': (True, Painter._attention),
     'poses': (False, Painter._poses),
-    'runner-ups': (True, Painter._runner_ups),
+    'runner-ups': (True, draw_runner_ups),
     'centers': (True, Painter._centers),
 }
 LAYERS = tuple(_METHODS)

@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from mmengine.dist import master_only
 from mmengine.logging import MMLogger
@@ -12,8 +11,8 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
-from .attention import as_bgr, check_layers, draw_attention
-from .explained import ExplainedPoses
+from .attention import as_bgr, check_layers, draw_attention, enlarge_image
+from .explained import ExplainedPoses, enlarge_points
 from .painter import NEED_EXPLANATION, Style
 
 # The host's defaults, which the inferencers set before every picture.
@@ -88,11 +87,8 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
         Returns:
             np.ndarray: RGB, enlarged if the image is small.
         """
-        image = as_bgr(image)
-        scale = max(1.0, self.min_size / max(image.shape[:2]))
+        image, scale = enlarge_image(as_bgr(image), self.min_size)
         if scale > 1:
-            mode = dict(fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-            image = cv2.resize(image, None, **mode)
             data_sample = _enlarge(data_sample, scale)
         return super().add_datasample(name, image, data_sample, *args, **kwargs)
 
@@ -158,17 +154,13 @@ def _enlarge(sample: PoseDataSample, scale: float) -> PoseDataSample:
             continue
         # A sample's clone shares its parts.
         instances = sample.get(part).clone()
+        # A box is two points.
         for name in ('keypoints', 'transformed_keypoints', 'centers', 'bboxes'):
             if name in instances:
-                instances[name] = _scale_points(instances[name], scale)
+                instances[name] = enlarge_points(instances[name], scale)
         if 'candidates' in instances:
             candidates = instances.candidates.clone()
-            candidates.coords = _scale_points(candidates.coords, scale)
+            candidates.coords = enlarge_points(candidates.coords, scale)
             instances.set_metainfo(dict(candidates=candidates))
         setattr(sample, part, instances)
     return sample
-
-
-def _scale_points(points, scale: float):
-    """Points where their pixels come to lie."""
-    return (points + 0.5) * scale - 0.5
