@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text beside points that does not cover other text."""
 
-from itertools import product
-
 import cv2
 import numpy as np
 
 from .layer import BLACK, WHITE
 
-# Right above first, as on maps.
-DIRECTIONS = (1, -1), (1, 1), (-1, -1), (-1, 1), (1, 0), (-1, 0), (0, -1), (0, 1)
+# Where text goes from a point, in distances: right above first, as on maps, and then
+# the same further away.
+_AROUND = (1, -1), (1, 1), (-1, -1), (-1, 1), (1, 0), (-1, 0), (0, -1), (0, 1)
+STEPS = np.concatenate((_AROUND, 2 * np.array(_AROUND)))
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -45,14 +45,13 @@ class Labels:
         """
         (width, height), _ = cv2.getTextSize(text, _FONT, self._size, self._stroke)
         half = np.array([width, height]) / 2
-        for factor, (right, down) in product((0.7, 1.4), DIRECTIONS):
-            aside = np.array([right, down])
-            middle = point + aside * (factor * distance + half)
-            box = np.concatenate((middle - half - 1, middle + half + 1))
-            if self._is_free(box):
-                self._take(box)
-                self._put(picture, text, box[0] + 1, box[3] - 1)
-                return
+        middles = point + STEPS * distance + np.sign(STEPS) * half
+        boxes = np.concatenate((middles - half - 1, middles + half + 1), 1)
+        free = np.flatnonzero(self._are_free(boxes))
+        if len(free):
+            box = boxes[free[0]]
+            self._take(box)
+            self._put(picture, text, box[0] + 1, box[3] - 1)
 
     def _put(self, picture: np.ndarray, text: str, left: float, bottom: float) -> None:
         place = round(float(left)), round(float(bottom))
@@ -61,10 +60,12 @@ class Labels:
                 picture, text, place, _FONT, self._size, colour, width, cv2.LINE_AA
             )
 
-    def _is_free(self, box: np.ndarray) -> bool:
-        inside = (box[:2] >= 0).all() and (box[2:] <= self._limits).all()
-        apart = (box[:2] >= self._taken[:, 2:]) | (box[2:] <= self._taken[:, :2])
-        return bool(inside and apart.any(1).all())
+    def _are_free(self, boxes: np.ndarray) -> np.ndarray:
+        """Which boxes (R, 4) lie in the picture and on nothing, bool (R,)."""
+        low, high = boxes[:, None, :2], boxes[:, None, 2:]
+        inside = (low >= 0).all(-1) & (high <= self._limits).all(-1)
+        apart = (low >= self._taken[:, 2:]) | (high <= self._taken[:, :2])
+        return inside[:, 0] & apart.any(-1).all(-1)
 
     def _take(self, box: np.ndarray) -> None:
         self._taken = np.concatenate((self._taken, box[None]))

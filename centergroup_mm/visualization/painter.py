@@ -177,7 +177,8 @@ class Painter:
                 places = np.array(fixed_point(corners), np.int32)
                 cv2.fillConvexPoly(self.picture, places, colour, cv2.LINE_AA, 4)
         for number, center in zip(self.numbers, found.centers, strict=True):
-            self.labels.write(self.picture, str(number), center, 5 * self.radius)
+            distance = 4 * self.radius + 2
+            self.labels.write(self.picture, str(number), center, distance)
 
 
 # In the order in which they are drawn: whether it needs an explanation, and how.

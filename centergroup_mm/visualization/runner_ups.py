@@ -77,13 +77,15 @@ def draw_runner_ups(painter: 'Painter') -> None:
     choices = find_choices(attention[person], painter.shown[person])
     _draw_lines(painter, choices, person)
     _draw_discs(painter, choices, find_owners(attention, painter.shown))
+    for center in found.centers:
+        painter.labels.keep_free(center, 4 * painter.radius)
     names = painter.style.keypoint_names
     for choice in reversed(choices):
         if choice.candidate != choice.chosen:
             name = str(choice.kind) if names is None else names[choice.kind]
             text = f'{name.replace("_", " ")} {choice.weight:.0%}'
             point = found.coords[choice.candidate]
-            painter.labels.write(painter.picture, text, point, 4.5 * painter.radius)
+            painter.labels.write(painter.picture, text, point, 3 * painter.radius + 2)
 
 
 def _draw_lines(painter: 'Painter', choices: list[Choice], person: int) -> None:
