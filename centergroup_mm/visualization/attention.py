@@ -68,7 +68,9 @@ def draw_attention(
     poses = poses.select(poses.scores >= score_thr)
     image, scale = enlarge_image(as_bgr(image), min_size)
     poses = poses.enlarge(scale)
-    painter = Painter(_fade(image, fade), poses, style or Style(), numbers)
+    if fade:
+        image = np.rint(image + (255.0 - image) * fade).astype(np.uint8)
+    painter = Painter(image, poses, style or Style(), numbers)
     for name in LAYERS:
         if name in draw:
             painter.draw(name)
@@ -144,9 +146,3 @@ def overlay_heatmaps(image: np.ndarray, heatmaps: np.ndarray | Tensor) -> np.nda
         torch.from_numpy(strongest)[None], np.ascontiguousarray(image[..., ::-1])
     )
     return np.ascontiguousarray(rgb[..., ::-1])
-
-
-def _fade(image: np.ndarray, share: float) -> np.ndarray:
-    if not share:
-        return image.copy()
-    return np.rint(image + (255.0 - image) * share).astype(np.uint8)

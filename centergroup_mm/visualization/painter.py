@@ -15,8 +15,8 @@ from .runner_ups import draw_runner_ups
 
 # A center is a person, and a connection is sure, from here on (as in the paper).
 LIKELY = 0.5
-# Strokes of less opacity change no pixel.
-INVISIBLE = 0.5 / 255
+# Strokes of less opacity nobody sees.
+INVISIBLE = 0.01
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Painter:
         style: Style,
         numbers: Sequence[int] | None = None,
     ) -> None:
-        self.picture = picture
+        self.picture = picture.copy()
         self.poses = poses
         self.style = style
         self.numbers = list(range(len(poses)) if numbers is None else numbers)
@@ -147,7 +147,6 @@ class Painter:
         # People in the background are drawn finer.
         size = np.linalg.norm(np.ptp(points[shown], axis=0))
         stroke = np.clip(size / 45, 0.8 * self.unit, 1.8 * self.unit)
-        self.picture = self.picture.copy()
         draw_person(
             self.picture,
             fixed_point(points),
@@ -165,7 +164,6 @@ class Painter:
     def _centers(self) -> None:
         """A diamond and the person's number."""
         found = self.poses.explanation
-        self.picture = self.picture.copy()
         for person, (x, y) in enumerate(found.centers):
             for size, colour in (
                 (5.5, BLACK),
