@@ -27,10 +27,12 @@ def checkpoint(repo_root, tmp_path_factory):
     """A tiny CenterGroup that has learned nothing but sees peaks."""
     register_all_modules()
     config = Config.fromfile(repo_root / 'configs' / 'centergroup_tiny.py')
+    torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(config.model)
     for layer in model.head.detector.final_layers:
         torch.nn.init.normal_(layer.weight, std=0.3)
+        torch.nn.init.ones_(layer.bias)
     path = tmp_path_factory.mktemp('checkpoint') / 'random.pth'
     torch.save(dict(state_dict=model.state_dict()), path)
     return path

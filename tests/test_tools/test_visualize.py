@@ -36,6 +36,7 @@ def models(repo_root, tmp_path_factory):
         for layer in model.head.detector.final_layers:
             # Without training all maps are nearly 0: with these there are peaks.
             torch.nn.init.normal_(layer.weight, std=0.3)
+            torch.nn.init.ones_(layer.bias)
         path = folder / f'{name}.pth'
         torch.save(dict(state_dict=model.state_dict()), path)
         arguments[name] = [f'{repo_root}/configs/{name}.py', str(path)]
