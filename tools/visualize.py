@@ -33,130 +33,14 @@ import cv2
 import numpy as np
 import torch
 from media import Source, VideoFile, find_sources
-from mmengine.config import Config, ConfigDict, DictAction
-from mmengine.registry import DefaultScope
-from mmpose.apis import inference_bottomup, init_model
-from mmpose.registry import MODELS
+from method_columns import SHOWN, Method
+from mmengine.config import Config, DictAction
 from rich.progress import Progress
 
-from centergroup_mm.models import CenterGroupHead, NearestKeypointHead
-from centergroup_mm.visualization import (
-    LAYERS,
-    NEED_EXPLANATION,
-    DrawnPeople,
-    ExplainedPoses,
-    draw_attention,
-    match_people,
-    overlay_heatmaps,
-    place_side_by_side,
-    style_from_meta,
-)
+from centergroup_mm.visualization import place_side_by_side
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-HEATMAPS = 'heatmaps'
-SHOWN = (*LAYERS, HEATMAPS)
-# What stays legible on the image only if that is fainter.
-ON_FADED = set(NEED_EXPLANATION) - {'centers'}
-MIN_SIZE = 640
-DEFAULT_SHOW = (('poses',), ('candidates', 'attention', 'centers'))
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
-
-
-class Method:
-    """A model and the columns that it can fill."""
-
-    def __init__(
-        self, name: str, config: Config, checkpoint: str, args: argparse.Namespace
-    ) -> None:
-        self.name = name
-        explains = can_explain(config)
-        self.panels = [
-            panel
-            for panel in args.show or (DEFAULT_SHOW if explains else DEFAULT_SHOW[:1])
-            if explains or set(panel) & {'poses', HEATMAPS}
-        ]
-        if not self.panels:
-            raise ValueError(
-                f'{name or config.filename} has no attention, and nothing else is to '
-                f'be shown. Add {" or ".join(("poses", HEATMAPS))} to --show.'
-            )
-        test_cfg = config.model.setdefault('test_cfg', ConfigDict())
-        test_cfg.output_attention = explains and needs_explanation(self.panels)
-        test_cfg.output_heatmaps = any(HEATMAPS in panel for panel in self.panels)
-        self.model = init_model(config, checkpoint, device=args.device)
-        self.style = style_from_meta(
-            self.model.dataset_meta, person=args.person, keypoint_thr=args.keypoint_thr
-        )
-        self.score_thr, self.fade = args.score_thr, args.fade
-
-    def predict(self, image: np.ndarray) -> tuple[ExplainedPoses, torch.Tensor | None]:
-        """Poses that score enough, and heatmaps if they are shown."""
-        (sample,) = inference_bottomup(self.model, image)
-        poses = ExplainedPoses.from_instances(sample)
-        heatmaps = sample.pred_fields.heatmaps if 'pred_fields' in sample else None
-        return poses.select(poses.scores >= self.score_thr), heatmaps
-
-    def draw(
-        self, image: np.ndarray, reference: DrawnPeople | None
-    ) -> tuple[list[np.ndarray], DrawnPeople]:
-        """The columns of an image, in the colours of another method's people."""
-        poses, heatmaps = self.predict(image)
-        people = as_people(poses, self.style.keypoint_thr)
-        comparable = reference is not None and (
-            reference.keypoints.shape[1] == people.keypoints.shape[1]
-        )
-        numbers = match_people(people, reference) if comparable else None
-        tiles = []
-        for panel in self.panels:
-            picture = image
-            if HEATMAPS in panel:
-                picture = overlay_heatmaps(image, heatmaps)
-            fade = self.fade if ON_FADED & set(panel) else 0.0
-            layers = [name for name in panel if name != HEATMAPS]
-            tiles.append(
-                draw_attention(
-                    picture,
-                    poses,
-                    layers,
-                    self.style,
-                    numbers=numbers,
-                    fade=fade,
-                    min_size=MIN_SIZE,
-                )
-            )
-        return tiles, reference if comparable else people
-
-    def titles(self) -> list[str]:
-        """Of the columns."""
-        titles = []
-        for panel in self.panels:
-            shown = [name for name in panel if name != 'centers' or len(panel) == 1]
-            parts = [self.name] * bool(self.name)
-            if len(self.panels) > 1:
-                parts.append(' + '.join(shown))
-            titles.append(': '.join(parts))
-        return titles
-
-
-def can_explain(config: Config) -> bool:
-    """Whether the poses of a model come from attention."""
-    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmpose')):
-        head = MODELS.get(config.model.get('head', {}).get('type', ''))
-    explains = head is not None and issubclass(head, CenterGroupHead)
-    return explains and not issubclass(head, NearestKeypointHead)
-
-
-def needs_explanation(panels: Sequence[Sequence[str]]) -> bool:
-    return any(set(panel) & set(NEED_EXPLANATION) for panel in panels)
-
-
-def as_people(poses: ExplainedPoses, keypoint_thr: float) -> DrawnPeople:
-    """For the comparison of people between methods."""
-    keypoints = np.nan_to_num(poses.keypoints)
-    shown = (poses.keypoint_scores >= keypoint_thr) & (
-        np.isfinite(poses.keypoints).all(-1)
-    )
-    return DrawnPeople(keypoints, shown, np.zeros_like(shown))
 
 
 def load_config(name: str, options: dict) -> Config:
