@@ -2,7 +2,9 @@
 """The columns of a picture that one method fills."""
 
 import argparse
+import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -81,15 +83,15 @@ class Method:
         return poses.select(poses.scores >= self.score_thr), heatmaps
 
     def draw(
-        self, image: np.ndarray, reference: DrawnPeople | None
-    ) -> tuple[list[np.ndarray], DrawnPeople]:
-        """The columns of an image, in the colours of another method's people."""
+        self, image: np.ndarray, reference: 'NumberedPeople | None'
+    ) -> tuple[list[np.ndarray], 'NumberedPeople']:
+        """The columns of an image, people numbered like those of a reference.
+
+        The people are returned, as a reference for others.
+        """
         poses, heatmaps = self.predict(image)
         people = as_people(poses, self.style.keypoint_thr)
-        comparable = reference is not None and (
-            reference.keypoints.shape[1] == people.keypoints.shape[1]
-        )
-        numbers = match_people(people, reference) if comparable else None
+        numbers = number_people(people, reference)
         tiles = []
         for panel in self.panels:
             picture = image
@@ -108,7 +110,7 @@ class Method:
                     min_size=MIN_SIZE,
                 )
             )
-        return tiles, reference if comparable else people
+        return tiles, NumberedPeople(people, numbers)
 
     def titles(self) -> list[str]:
         """Of the columns."""
@@ -132,6 +134,26 @@ def can_explain(config: Config) -> bool:
 
 def needs_explanation(panels: Sequence[Sequence[str]]) -> bool:
     return any(set(panel) & set(NEED_EXPLANATION) for panel in panels)
+
+
+class NumberedPeople(NamedTuple):
+    """People of an image and their numbers, hence colours."""
+
+    people: DrawnPeople
+    numbers: list[int]
+
+
+def number_people(people: DrawnPeople, reference: NumberedPeople | None) -> list[int]:
+    """Numbers of those they resemble; free ones for whoever is left over."""
+    if reference is None:
+        return list(range(len(people)))
+    if reference.people.keypoints.shape[1] != people.keypoints.shape[1]:
+        # Other keypoint types: nobody resembles anybody.
+        return list(range(len(people)))
+    free = (i for i in itertools.count() if i not in reference.numbers)
+    known = dict(enumerate(reference.numbers))
+    matches = match_people(people, reference.people)
+    return [known[match] if match in known else next(free) for match in matches]
 
 
 def as_people(poses: ExplainedPoses, keypoint_thr: float) -> DrawnPeople:

@@ -75,14 +75,28 @@ def load_methods(args: argparse.Namespace) -> list[Method]:
     ]
 
 
-def picture_of(image: np.ndarray, methods: Sequence[Method]) -> np.ndarray:
-    """All columns of an image."""
-    tiles, titles, reference = [], [], None
-    for method in methods:
-        drawn, reference = method.draw(image, reference)
-        tiles += drawn
-        titles += method.titles()
-    return place_side_by_side(tiles, titles)
+class Illustrator:
+    """Draws images one after the other, in colours that people keep.
+
+    Those of the first method are numbered like in the image before, if that is a frame
+    of the same video; those of the others like those of the first.
+    """
+
+    def __init__(self, methods: Sequence[Method]) -> None:
+        self._methods = methods
+        self._before = None
+
+    def draw(self, image: np.ndarray) -> np.ndarray:
+        """All columns of an image."""
+        tiles, titles, reference = [], [], self._before
+        for index, method in enumerate(self._methods):
+            drawn, people = method.draw(image, reference)
+            # Who is not there in one frame may be back in the next.
+            if index == 0 and (people.numbers or reference is None):
+                reference = self._before = people
+            tiles += drawn
+            titles += method.titles()
+        return place_side_by_side(tiles, titles)
 
 
 def choose_targets(sources: Sequence[Source], out: Path) -> list[Path]:
@@ -125,16 +139,17 @@ def draw_source(
 ) -> Iterator[None]:
     """Write the picture of an image or the video of a video, one frame at a time."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    illustrator = Illustrator(methods)
     if not source.is_video:
         (image,) = source.frames()
-        if not cv2.imwrite(str(target), picture_of(image, methods)):
+        if not cv2.imwrite(str(target), illustrator.draw(image)):
             raise OSError(f'{target} could not be written.')
         yield
         return
     video = VideoFile(target, source.frames_per_second())
     try:
         for frame in source.frames():
-            video.write(picture_of(frame, methods))
+            video.write(illustrator.draw(frame))
             yield
     finally:
         video.close()

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 import visualize
+from method_columns import NumberedPeople, number_people
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from mmpose.utils import register_all_modules
+
+from centergroup_mm.visualization import DrawnPeople
 
 
 @pytest.fixture(autouse=True)
@@ -155,10 +158,32 @@ def test_models_that_do_not_fit(run, models, noise, tmp_path, capsys):
         (['--model', 'x', config, 'nothing.pth'], 'no checkpoint nothing.pth'),
         (['--model', 'x', 'centergroup_tiny', checkpoint], 'does not fit'),
         (['--model', 'x', config, checkpoint, '--show', 'pairs'], 'no attention'),
+        (['--cfg-options', 'data_mode=topdown'], "data_mode='topdown'"),
     ):
         code = run(tmp_path / 'a.png', '--out', tmp_path / 'out.png', *arguments)
         assert code == 1
         assert message in capsys.readouterr().err
+
+
+def test_people_keep_their_numbers():
+    def people(*places):
+        keypoints = np.array(places, float).reshape(-1, 1, 2)
+        shown = np.ones(keypoints.shape[:2], bool)
+        return DrawnPeople(keypoints, shown, ~shown)
+
+    first = people((0, 0), (50, 0), (90, 0))
+    reference = NumberedPeople(first, number_people(first, None))
+    assert reference.numbers == [0, 1, 2]
+    # One has left, the others are found in another order.
+    second = people((52, 1), (1, 1))
+    reference = NumberedPeople(second, number_people(second, reference))
+    assert reference.numbers == [1, 0]
+    # A new one gets the smallest number that is free.
+    third = people((200, 200), (0, 0), (50, 0))
+    assert number_people(third, reference) == [2, 0, 1]
+    # People of other types resemble nobody.
+    other = DrawnPeople(np.zeros((1, 5, 2)), np.ones((1, 5), bool), None)
+    assert number_people(other, reference) == [0]
 
 
 @pytest.mark.parametrize(
