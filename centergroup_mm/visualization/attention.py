@@ -60,17 +60,20 @@ def draw_attention(
         np.ndarray: (H, W, 3) uint8, BGR, enlarged if so wanted.
 
     Raises:
-        ValueError: If a layer has another name, or there are no poses in ``poses``.
+        ValueError: If a layer has another name, there are no poses in ``poses``, or the
+            style is for other keypoint types.
     """
     check_layers(draw)
     if not isinstance(poses, ExplainedPoses):
         poses = ExplainedPoses.from_instances(poses)
+    style = style or Style()
+    style.check_types(poses.keypoints.shape[1])
     poses = poses.select(poses.scores >= score_thr)
     image, scale = enlarge_image(as_bgr(image), min_size)
     poses = poses.enlarge(scale)
     if fade:
         image = np.rint(image + (255.0 - image) * fade).astype(np.uint8)
-    painter = Painter(image, poses, style or Style(), numbers)
+    painter = Painter(image, poses, style, numbers)
     for name in LAYERS:
         if name in draw:
             painter.draw(name)

@@ -44,6 +44,31 @@ class Style:
     line_width: float = 1.0
     radius: float = 1.0
 
+    def check_types(self, num_keypoints: int) -> None:
+        """Refuse poses of other keypoint types.
+
+        Raises:
+            ValueError: If colours or names are not K, or the skeleton goes beyond.
+        """
+        counts = {
+            'keypoint_colours': self.keypoint_colours,
+            'keypoint_names': self.keypoint_names,
+        }
+        wrong = [
+            f'{name} has {len(values)}'
+            for name, values in counts.items()
+            if values is not None and len(values) != num_keypoints
+        ]
+        beyond = max((max(link) for link in self.skeleton), default=0)
+        if beyond >= num_keypoints:
+            wrong.append(f'skeleton connects type {beyond}')
+        if wrong:
+            raise ValueError(
+                f'The poses have {num_keypoints} keypoint types, but of the style '
+                f'{" and ".join(wrong)}. Use the metainfo of the dataset that the '
+                'model was trained on.'
+            )
+
 
 class Painter:
     """Draws layers onto a picture, each with one blending.

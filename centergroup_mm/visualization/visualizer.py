@@ -11,7 +11,13 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
-from .attention import as_bgr, check_layers, draw_attention, enlarge_image
+from .attention import (
+    as_bgr,
+    check_layers,
+    draw_attention,
+    enlarge_image,
+    style_from_meta,
+)
 from .explained import ExplainedPoses, enlarge_points
 from .painter import NEED_EXPLANATION, Style
 
@@ -66,6 +72,18 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
         self.min_size = min_size
         self._missing_is_logged = False
 
+    def set_dataset_meta(
+        self, dataset_meta: dict, skeleton_style: str = 'mmpose'
+    ) -> None:
+        """Take skeleton, names and colours from a dataset's metainfo.
+
+        Args:
+            dataset_meta (dict): As the host parses it.
+            skeleton_style (str): Not followed: OpenPose's style has a colour for each
+                limb and keypoints of its own; here a colour means a person.
+        """
+        super().set_dataset_meta(dataset_meta)
+
     @master_only
     def add_datasample(
         self,
@@ -100,7 +118,7 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
         show_kpt_idx: bool = False,
         skeleton_style: str = 'mmpose',
     ) -> np.ndarray:
-        """The host's hook, RGB to RGB; ``skeleton_style`` has been seen to before."""
+        """The host's hook, RGB to RGB; ``skeleton_style`` is not followed."""
         if 'keypoints' not in instances:
             return image
         poses = ExplainedPoses.from_instances(instances)
@@ -120,16 +138,14 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
         return np.ascontiguousarray(picture[..., ::-1])
 
     def _style(self, keypoint_thr: float, show_types: bool) -> Style:
+        # What the constructor was given counts where no dataset says otherwise; one
+        # colour for all, a name or a triplet, says nothing of types.
         colours = self.kpt_color
-        if colours is not None:
-            # One colour for all is a name or a triplet, which says nothing of types.
-            per_type = not isinstance(colours, str) and np.ndim(colours) == 2
-            colours = [tuple(map(int, c[::-1])) for c in colours] if per_type else None
-        names = self.dataset_meta.get('keypoint_id2name')
-        return Style(
-            skeleton=self.skeleton or (),
-            keypoint_colours=colours,
-            keypoint_names=names and [names[index] for index in range(len(names))],
+        if colours is None or isinstance(colours, str) or np.ndim(colours) != 2:
+            colours = None
+        own = dict(skeleton_links=self.skeleton, keypoint_colors=colours)
+        return style_from_meta(
+            {**self.dataset_meta, **own},
             keypoint_thr=keypoint_thr,
             show_types=show_types,
             person=self.person,

@@ -205,3 +205,16 @@ def test_heatmaps_are_warm_where_they_are_high():
     assert red > blue
     blue, _, red = picture[20, 20]
     assert blue > red
+
+
+@pytest.mark.parametrize(
+    'style',
+    [
+        Style(skeleton=[(0, 2)]),
+        Style(keypoint_names=['head']),
+        Style(keypoint_colours=[(0, 0, 0)] * 3),
+    ],
+)
+def test_a_style_of_other_types_is_refused(make_crowd, style):
+    with pytest.raises(ValueError, match='have 2 keypoint types'):
+        draw_attention(GREY, make_crowd(1, 2, (160, 120)), ['poses'], style)

@@ -155,3 +155,13 @@ def test_the_host_radius_and_width_are_relative(build, make_sample):
         picture = visualizer.add_datasample('test', GREY, make_sample(), draw_gt=False)
         areas.append((picture == rgb(0)).all(-1).sum())
     assert areas[1] > 2 * areas[0]
+
+
+def test_a_colour_means_a_person_in_openpose_style_too(build, make_sample):
+    visualizer = build('openpose')
+    # As the inferencers call it; the style's metainfo has a neck.
+    visualizer.set_dataset_meta({**META, 'dataset_name': 'coco'}, 'openpose')
+    picture = visualizer.add_datasample(
+        'test', GREY, make_sample(), draw_gt=False, skeleton_style='openpose'
+    )
+    assert [tuple(picture[200, x]) for x in (100, 300)] == [rgb(0), rgb(1)]
