@@ -31,7 +31,7 @@ ALLOWED = {
     'conversion': {'structures'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
-    'engine': set(),
+    'engine': {'visualization'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }
