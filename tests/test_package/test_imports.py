@@ -31,6 +31,7 @@ ALLOWED = {
     'conversion': {'structures'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
+    'report': {'evaluation', 'visualization'},
     'engine': {'visualization'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
