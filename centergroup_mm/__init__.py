@@ -12,7 +12,7 @@ from .version import __version__
 check_host()
 
 # Registration: importing a sub-package puts its modules into the registries.
-from . import codecs, datasets, engine, losses, models, task_modules
+from . import codecs, datasets, engine, losses, models, task_modules, visualization
 
 __all__ = [
     '__version__',
@@ -23,4 +23,5 @@ __all__ = [
     'losses',
     'models',
     'task_modules',
+    'visualization',
 ]

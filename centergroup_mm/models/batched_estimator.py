@@ -11,6 +11,7 @@ from mmpose.utils.typing import SampleList
 from torch import Tensor
 
 from .checkpoints import check_whole
+from .explanation import explanation_to_image
 
 
 @MODELS.register_module()
@@ -106,6 +107,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
             (feats,) = feats
         preds = self.head.predict(feats, samples, test_cfg=self.test_cfg)
         instances, fields = preds if isinstance(preds, tuple) else (preds, None)
+        explanation_to_image(instances, samples)
         self.add_pred_to_datasample(instances, fields, samples)
 
 

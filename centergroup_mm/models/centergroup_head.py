@@ -15,6 +15,7 @@ from ..ops.poses import expected_locations, most_attended_locations, pose_scores
 from ..structures import Candidates, GroupingOutput, Poses, Tokens
 from ..task_modules.targets import make_targets
 from .detector import FEATURE_STRIDE, HigherHRNetMaps, input_size_of
+from .explanation import attach_candidates, explain_poses
 from .grouping import GroupingTransformer
 from .samples import (
     flip_types,
@@ -185,25 +186,41 @@ class CenterGroupHead(BaseHead):
                 of these, scale 1 first. The host's convention.
             batch_data_samples (list[PoseDataSample]): B samples of one input size.
             test_cfg (dict, optional): ``flip_test``, ``multiscale_test``,
-                ``score_thr`` (poses scoring less are dropped; 0 keeps all) and
-                ``output_heatmaps``.
+                ``score_thr`` (poses scoring less are dropped; 0 keeps all),
+                ``output_heatmaps`` and ``output_attention``.
 
         Returns:
             list[InstanceData]: Per image ``keypoints`` (n, K, 2) in input pixels,
             ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,), best center first; and
             with ``output_heatmaps`` also a list of PixelData with ``heatmaps``
             (K, h', w') at input resolution, without padding.
+
+            With ``output_attention`` also ``centers`` (n, 2), ``center_scores`` (n,)
+            and ``attention`` (n, K, N), see :func:`explain_poses`, and in the metainfo
+            of the instances ``candidates``, an InstanceData with ``coords`` (N, 2),
+            ``types`` (N,), ``scores`` (N,) and ``valid`` (N,), the columns of the
+            attention.
         """
         test_cfg = test_cfg or {}
         flip = test_cfg.get('flip_test', False)
         features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
         flip_indices = flip_types(batch_data_samples, self.num_keypoints)
         inside_quarter, inside = stack_masks(batch_data_samples, 'valid')
-        poses, _, heatmaps = self.find_poses(
+        poses, output, heatmaps = self.find_poses(
             features, inside, inside_quarter[:, 0], flip_indices if flip else None
         )
+        score_thr = test_cfg.get('score_thr', 0.0)
+        if test_cfg.get('output_attention', False):
+            explanation = explain_poses(
+                poses, output, flip_indices[:-1] if flip else None
+            )
+            instances = to_instances(poses, score_thr, **explanation)
+            keypoints, _ = self.decoder.find_candidates(heatmaps, inside, inside)
+            attach_candidates(instances, keypoints)
+        else:
+            instances = to_instances(poses, score_thr)
         return to_predictions(
-            to_instances(poses, test_cfg.get('score_thr', 0.0)),
+            instances,
             heatmaps[:, : self.num_keypoints],
             batch_data_samples,
             test_cfg.get('output_heatmaps', False),

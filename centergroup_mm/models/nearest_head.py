@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from mmpose.registry import MODELS
+from mmpose.utils.typing import OptConfigType, Predictions, SampleList
 from torch import Tensor
 
 from ..ops.nearest import nearest_candidates
@@ -53,3 +54,22 @@ class NearestKeypointHead(CenterGroupHead):
         coords = torch.where(found[..., None], coords, centers)
         refined = self.decoder.refine(heatmaps[:, : self.num_keypoints], coords)
         return poses._replace(keypoints=refined), output, heatmaps
+
+    def predict(
+        self,
+        feats: Sequence,
+        batch_data_samples: SampleList,
+        test_cfg: OptConfigType = None,
+    ) -> Predictions:
+        """As :meth:`CenterGroupHead.predict`.
+
+        Raises:
+            ValueError: If ``test_cfg`` asks for the attention, which here decides
+                nothing.
+        """
+        if (test_cfg or {}).get('output_attention', False):
+            raise ValueError(
+                'NearestKeypointHead groups by distance: no attention explains its '
+                'poses. Leave out test_cfg.output_attention, or use CenterGroupHead.'
+            )
+        return super().predict(feats, batch_data_samples, test_cfg)

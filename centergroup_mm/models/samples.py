@@ -64,23 +64,26 @@ def flip_types(samples: SampleList, num_keypoints: int) -> list[int]:
     return [*flip_indices, num_keypoints]
 
 
-def to_instances(poses: Poses, score_thr: float) -> InstanceList:
+def to_instances(poses: Poses, score_thr: float, **extras: Tensor) -> InstanceList:
     """Move poses to the host, without empty slots and low scores.
 
     Args:
         poses (Poses): (B, P) slots.
         score_thr (float): Poses scoring less are dropped.
+        **extras (Tensor): Further fields, (B, P, ...).
 
     Returns:
         list[InstanceData]: Per image numpy ``keypoints`` (n, K, 2),
-        ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,).
+        ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,), and the further fields.
     """
     fields = (poses.keypoints, poses.keypoint_scores, poses.scores, poses.valid)
-    arrays = [field.cpu().numpy() for field in fields]
-    return [
-        keep_instances(*(field[valid] for field in image), score_thr)
-        for *image, valid in zip(*arrays, strict=True)
-    ]
+    arrays = [field.cpu().numpy() for field in (*fields, *extras.values())]
+    instances = []
+    for keypoints, keypoint_scores, scores, valid, *others in zip(*arrays, strict=True):
+        found = dict(zip(extras, (field[valid] for field in others), strict=True))
+        basic = (keypoints[valid], keypoint_scores[valid], scores[valid])
+        instances.append(keep_instances(*basic, score_thr, **found))
+    return instances
 
 
 def keep_instances(
@@ -88,6 +91,7 @@ def keep_instances(
     keypoint_scores: np.ndarray,
     scores: np.ndarray,
     score_thr: float,
+    **extras: np.ndarray,
 ) -> InstanceData:
     """The poses of one image that score at least ``score_thr``.
 
@@ -96,15 +100,18 @@ def keep_instances(
         keypoint_scores (np.ndarray): (n, K).
         scores (np.ndarray): (n,), of the poses.
         score_thr (float): Poses scoring less are dropped.
+        **extras (np.ndarray): Further fields, (n, ...).
 
     Returns:
-        InstanceData: ``keypoints``, ``keypoint_scores`` and ``bbox_scores``.
+        InstanceData: ``keypoints``, ``keypoint_scores`` and ``bbox_scores``, and the
+        further fields.
     """
     kept = scores >= score_thr
     return InstanceData(
         keypoints=keypoints[kept],
         keypoint_scores=keypoint_scores[kept],
         bbox_scores=scores[kept],
+        **{name: field[kept] for name, field in extras.items()},
     )
 
 

@@ -1,15 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures for people to look at."""
+"""Pictures for people to look at.
 
+Why a keypoint went to a person, from predictions made with
+``test_cfg.output_attention=True``::
+
+    style = style_from_meta(model.dataset_meta)
+    (sample,) = inference_bottomup(model, image)  # BGR, like the picture
+    picture = draw_attention(image, sample, ('attention', 'centers'), style)
+
+:class:`CenterGroupVisualizer` does the same where the host draws.
+"""
+
+from .attention import check_layers, draw_attention, overlay_heatmaps, style_from_meta
+from .columns import place_side_by_side
 from .comparison import draw_comparison
 from .curves import draw_curves, draw_curves_as_svg
-from .grid import DrawnPeople, draw_people, make_grid, match_people
+from .explained import ExplainedPoses, Explanation
+from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
+from .painter import LAYERS, NEED_EXPLANATION, Style
 from .people import AnnotatedImage, annotated_people, most_crowded, predicted_people
+from .visualizer import CenterGroupVisualizer
 
 __all__ = [
+    'LAYERS',
+    'NEED_EXPLANATION',
     'AnnotatedImage',
+    'CenterGroupVisualizer',
     'DrawnPeople',
+    'ExplainedPoses',
+    'Explanation',
+    'Style',
     'annotated_people',
+    'check_layers',
+    'draw_attention',
     'draw_comparison',
     'draw_curves',
     'draw_curves_as_svg',
@@ -17,5 +40,9 @@ __all__ = [
     'make_grid',
     'match_people',
     'most_crowded',
+    'overlay_heatmaps',
+    'place_side_by_side',
+    'person_colour',
     'predicted_people',
+    'style_from_meta',
 ]

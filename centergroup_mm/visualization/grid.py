@@ -20,7 +20,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT_COLOUR = (40, 40, 40)
 _REGION_COLOUR = (190, 190, 190)
 # Fractions of pixels in cv2's drawing functions.
-_SUBPIXEL_BITS = 4
+SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,15 @@ def draw_people(
         image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC
     ).copy()
     for x, y, width, height in regions:
-        corners = _places(np.array([(x, y), (x + width, y + height)]), scale)
+        corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
         for colour, thickness in (((0, 0, 0), 4), (_REGION_COLOUR, 2)):
             cv2.rectangle(
-                canvas, *corners, colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS
+                canvas, *corners, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS
             )
     numbers = range(len(people)) if numbers is None else numbers
     for person, number in enumerate(numbers):
-        places = _places(people.keypoints[person], scale)
-        _draw_person(
+        places = fixed_point(people.keypoints[person], scale)
+        draw_person(
             canvas,
             places,
             people.shown[person],
@@ -124,26 +124,58 @@ def draw_people(
     return canvas
 
 
-def _places(points: np.ndarray, scale: float) -> list[tuple[int, int]]:
-    """Image pixels as cv2's fixed-point places on the enlarged image."""
-    enlarged = (points + 0.5) * scale - 0.5
-    return [tuple(p) for p in np.rint(enlarged * 2**_SUBPIXEL_BITS).astype(int)]
+def fixed_point(points: np.ndarray, scale: float = 1.0) -> list[tuple[int, int]]:
+    """Image pixels (N, 2) as cv2's fixed-point places on the enlarged image.
+
+    Points that are nowhere (NaN) or far away, which cv2 cannot draw, come to lie
+    somewhere: leave them out.
+    """
+    enlarged = (np.nan_to_num(points) + 0.5) * scale - 0.5
+    places = np.rint(enlarged * 2**SUBPIXEL_BITS).clip(-(2**28), 2**28)
+    return [tuple(place) for place in places.astype(int).tolist()]
 
 
-def _draw_person(canvas, places, shown, occluded, skeleton, colour) -> None:
-    line = dict(lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+def draw_person(
+    canvas: np.ndarray,
+    places: Sequence[tuple[int, int]],
+    shown: Sequence[bool],
+    occluded: Sequence[bool],
+    skeleton: Sequence[tuple[int, int]],
+    colour: tuple[int, int, int],
+    stroke: float = 2.0,
+    radius: float | None = None,
+) -> None:
+    """Draw one person onto a picture.
+
+    Args:
+        canvas (np.ndarray): (H, W, 3), changed.
+        places (Sequence[tuple[int, int]]): K keypoints in sixteenths of a pixel, see
+            :func:`fixed_point`.
+        shown (Sequence[bool]): K, False where there is no keypoint to draw.
+        occluded (Sequence[bool]): K, True for a ring and not a disc.
+        skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
+        colour (tuple[int, int, int]): BGR.
+        stroke (float): Width of the limbs in pixels. Defaults to 2.
+        radius (float, optional): Of the keypoints; 1.5 strokes without.
+    """
+    line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
     links = [(a, b) for a, b in skeleton if shown[a] and shown[b]]
+    radius = 1.5 * stroke if radius is None else radius
+    rim = max(1.0, 0.5 * stroke)
     # A dark rim first, so that limbs stand out from clothes of their colour.
-    for rim_colour, thickness in (((0, 0, 0), 4), (colour, 2)):
+    for rim_colour, width in (((0, 0, 0), stroke + 2 * rim), (colour, stroke)):
         for a, b in links:
+            thickness = max(1, round(width))
             cv2.line(canvas, places[a], places[b], rim_colour, thickness, **line)
-    radius = 3 << _SUBPIXEL_BITS
+    outer, disc, inner = (
+        round(r * 2**SUBPIXEL_BITS) for r in (radius + rim, radius, radius * 7 / 12)
+    )
     for place, is_shown, is_occluded in zip(places, shown, occluded, strict=True):
         if is_shown:
-            cv2.circle(canvas, place, radius + 16, (0, 0, 0), -1, **line)
-            inner = (255, 255, 255) if is_occluded else colour
-            cv2.circle(canvas, place, radius, colour, -1, **line)
-            cv2.circle(canvas, place, radius - 20, inner, -1, **line)
+            cv2.circle(canvas, place, outer, (0, 0, 0), -1, **line)
+            middle = (255, 255, 255) if is_occluded else colour
+            cv2.circle(canvas, place, disc, colour, -1, **line)
+            cv2.circle(canvas, place, inner, middle, -1, **line)
 
 
 def make_grid(

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attention behind the poses of a flip test."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def merge_attention(
+    attention: Tensor, visibility: Tensor, flip_indices: Sequence[int]
+) -> Tensor:
+    """Take each keypoint's attention from the view that decides its location.
+
+    The rule is that of :func:`.flip.merge_views`, so that the most attended candidate
+    of a row is the one at which the merged pose has its keypoint. Rows of the mirrored
+    view are put in the frame of the original: its right wrist is the original's left
+    one, as head and as candidate.
+
+    Args:
+        attention (Tensor): (2B, P, K, N), original views then mirrored ones, the
+            N = K*M candidates type by type.
+        visibility (Tensor): (2B, P, K), logits.
+        flip_indices (Sequence[int]): For each of the K types its mirror image.
+
+    Returns:
+        Tensor: (B, P, K, N), rows sum to 1.
+    """
+    original, mirrored = attention.unflatten(-1, (len(flip_indices), -1)).chunk(2)
+    mirrored = mirrored[:, :, flip_indices][:, :, :, flip_indices]
+    visibility, mirrored_visibility = visibility.float().chunk(2)
+    surer = mirrored_visibility[:, :, flip_indices] > visibility
+    return torch.where(surer[..., None, None], mirrored, original).flatten(-2)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures that show why a keypoint went to a person."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import torch
+from mmengine.structures import BaseDataElement
+from mmengine.visualization import Visualizer
+from torch import Tensor
+
+from .explained import ExplainedPoses
+from .painter import LAYERS, Painter, Style
+
+
+def draw_attention(
+    image: np.ndarray,
+    poses: ExplainedPoses | BaseDataElement,
+    draw: Sequence[str] = ('candidates', 'attention', 'centers'),
+    style: Style | None = None,
+    score_thr: float = 0.0,
+    numbers: Sequence[int] | None = None,
+    fade: float = 0.0,
+    min_size: int = 0,
+) -> np.ndarray:
+    """Draw poses and the attention that chose them.
+
+    What each layer shows, from the bottom to the top, whatever their order in
+    ``draw``:
+
+    - ``candidates``: all keypoint candidates, fainter the lower their heatmap value;
+    - ``pairs``: every connection of likely centers and candidates, as opaque as the
+      attention (supplementary, Figure 4 b);
+    - ``attention``: connections with an attention over 0.5 of keypoints that are shown
+      (Figure 4 c);
+    - ``poses``: skeletons, a colour for each person;
+    - ``runner-ups``: of one person, the chosen candidates, from which white lines lead
+      to others that had at least 5 % of the attention; discs have the colour of the
+      person who got the candidate, white if nobody did;
+    - ``centers``: diamonds, with the person's number.
+
+    All but ``poses`` need predictions made with ``test_cfg.output_attention=True``;
+    without these they draw nothing.
+
+    Args:
+        image (np.ndarray): (H, W, 3) BGR, (H, W) or (H, W, 1) grey or (H, W, 4), uint8.
+        poses (ExplainedPoses | PoseDataSample | InstanceData): In image pixels.
+        draw (Sequence[str]): Names of layers.
+        style (Style, optional): Skeleton, colours, thresholds; see
+            :func:`style_from_meta`.
+        score_thr (float): Poses scoring less are left out. Defaults to 0.
+        numbers (Sequence[int], optional): A number for each pose that is left, hence
+            its colour, see :func:`person_colour`; 0, 1, ... without.
+        fade (float): Share of white mixed into the image, 0 to 1. Defaults to 0.
+        min_size (int): Images with shorter long sides are enlarged to this many pixels.
+            Defaults to 0.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, BGR, enlarged if so wanted.
+
+    Raises:
+        ValueError: If a layer has another name, or there are no poses in ``poses``.
+    """
+    check_layers(draw)
+    if not isinstance(poses, ExplainedPoses):
+        poses = ExplainedPoses.from_instances(poses)
+    poses = poses.select(poses.scores >= score_thr)
+    image, scale = enlarge_image(as_bgr(image), min_size)
+    poses = poses.enlarge(scale)
+    painter = Painter(_fade(image, fade), poses, style or Style(), numbers)
+    for name in LAYERS:
+        if name in draw:
+            painter.draw(name)
+    return painter.picture
+
+
+def style_from_meta(meta: Mapping, **settings) -> Style:
+    """A style with the skeleton, names and colours of a dataset.
+
+    Args:
+        meta (Mapping): The host's dataset metainfo (``model.dataset_meta``); what it
+            lacks is left out.
+        **settings: Other attributes of :class:`Style`.
+    """
+    colours, names = meta.get('keypoint_colors'), meta.get('keypoint_id2name')
+    if colours is not None:
+        # The host's colours are RGB.
+        colours = [tuple(int(c) for c in colour[::-1]) for colour in colours]
+    if names is not None:
+        names = [names[index] for index in range(len(names))]
+    return Style(
+        skeleton=meta.get('skeleton_links') or (),
+        keypoint_colours=colours,
+        keypoint_names=names,
+        **settings,
+    )
+
+
+def check_layers(names: Sequence[str]) -> None:
+    """Refuse names of layers that do not exist.
+
+    Raises:
+        ValueError: Names them, and those that do exist.
+    """
+    unknown = [name for name in names if name not in LAYERS]
+    if isinstance(names, str) or unknown:
+        raise ValueError(
+            f'Cannot draw {unknown or names!r}; expected a list of names among '
+            f'{", ".join(LAYERS)}.'
+        )
+
+
+def as_bgr(image: np.ndarray) -> np.ndarray:
+    """Three channels of a grey image or one with opacity; the others keep theirs."""
+    if image.ndim == 2 or image.shape[2] == 1:
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    return image[..., :3]
+
+
+def enlarge_image(image: np.ndarray, min_size: int) -> tuple[np.ndarray, float]:
+    """Enlarge an image whose long side is shorter; returns it and the factor."""
+    scale = max(1.0, min_size / max(image.shape[:2]))
+    if scale > 1:
+        mode = dict(fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        image = cv2.resize(image, None, **mode)
+    return image, scale
+
+
+def overlay_heatmaps(image: np.ndarray, heatmaps: np.ndarray | Tensor) -> np.ndarray:
+    """Lay the maximum of all heatmaps over an image, in the host's colours.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8, BGR.
+        heatmaps (np.ndarray | Tensor): (K, h, w), of the whole image; the
+            ``pred_fields.heatmaps`` of a sample.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, BGR.
+    """
+    strongest = torch.as_tensor(heatmaps).float().amax(0).cpu().numpy()
+    strongest = cv2.resize(strongest, image.shape[1::-1])
+    rgb = Visualizer.draw_featmap(
+        torch.from_numpy(strongest)[None], np.ascontiguousarray(image[..., ::-1])
+    )
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _fade(image: np.ndarray, share: float) -> np.ndarray:
+    if not share:
+        return image.copy()
+    return np.rint(image + (255.0 - image) * share).astype(np.uint8)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text beside points that does not cover other text."""
+
+from itertools import product
+
+import cv2
+import numpy as np
+
+from .layer import BLACK, WHITE
+
+# Right above first, as on maps.
+DIRECTIONS = (1, -1), (1, 1), (-1, -1), (-1, 1), (1, 0), (-1, 0), (0, -1), (0, 1)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+class Labels:
+    """Remembers where text stands on a picture.
+
+    Args:
+        shape (tuple[int, ...]): (H, W, ...) of the picture.
+        size (float): Of the font, as cv2 counts.
+    """
+
+    def __init__(self, shape: tuple[int, ...], size: float) -> None:
+        self._limits = shape[1], shape[0]
+        self._size = size
+        self._stroke = max(1, round(2.5 * size))
+        # Corners left, top, right, bottom.
+        self._taken = np.empty((0, 4))
+
+    def keep_free(self, point: np.ndarray, radius: float) -> None:
+        """Write nothing over a disc."""
+        self._take(np.concatenate((point - radius, point + radius)))
+
+    def write(
+        self, picture: np.ndarray, text: str, point: np.ndarray, distance: float
+    ) -> None:
+        """Write white on black beside a point, or nothing if there is no room.
+
+        Args:
+            picture (np.ndarray): (H, W, 3) uint8, changed.
+            text (str): What to write.
+            point (np.ndarray): (2,), x, y in pixels.
+            distance (float): From the point to the text in pixels.
+        """
+        (width, height), _ = cv2.getTextSize(text, _FONT, self._size, self._stroke)
+        half = np.array([width, height]) / 2
+        for factor, (right, down) in product((0.7, 1.4), DIRECTIONS):
+            aside = np.array([right, down])
+            middle = point + aside * (factor * distance + half)
+            box = np.concatenate((middle - half - 1, middle + half + 1))
+            if self._is_free(box):
+                self._take(box)
+                self._put(picture, text, box[0] + 1, box[3] - 1)
+                return
+
+    def _put(self, picture: np.ndarray, text: str, left: float, bottom: float) -> None:
+        place = round(float(left)), round(float(bottom))
+        for colour, width in ((BLACK, 3 * self._stroke), (WHITE, self._stroke)):
+            cv2.putText(
+                picture, text, place, _FONT, self._size, colour, width, cv2.LINE_AA
+            )
+
+    def _is_free(self, box: np.ndarray) -> bool:
+        inside = (box[:2] >= 0).all() and (box[2:] <= self._limits).all()
+        apart = (box[:2] >= self._taken[:, 2:]) | (box[2:] <= self._taken[:, :2])
+        return bool(inside and apart.any(1).all())
+
+    def _take(self, box: np.ndarray) -> None:
+        self._taken = np.concatenate((self._taken, box[None]))

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images and videos on the command line: what they are, reading, writing."""
+
+import mimetypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image or a video.
+
+    Attributes:
+        path (Path): The file.
+        is_video (bool): Whether it has many frames.
+        num_frames (int): 1 for an image; what the file says for a video.
+    """
+
+    path: Path
+    is_video: bool = False
+    num_frames: int = 1
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield the frames (H, W, 3) uint8, BGR, turned as the camera was held.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        if not self.is_video:
+            image = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
+            if image is None:
+                raise ValueError(f'{self.path} cannot be read as an image: damaged?')
+            yield image
+            return
+        video = cv2.VideoCapture(str(self.path))
+        try:
+            while True:
+                found, frame = video.read()
+                if not found:
+                    return
+                yield frame
+        finally:
+            video.release()
+
+    def frames_per_second(self) -> float:
+        """Of a video."""
+        video = cv2.VideoCapture(str(self.path))
+        rate = video.get(cv2.CAP_PROP_FPS)
+        video.release()
+        return rate or 25.0
+
+
+def find_sources(inputs: Sequence[Path]) -> tuple[list[Source], list[Path]]:
+    """Images and videos among files and in folders (not below them).
+
+    Args:
+        inputs (Sequence[Path]): Files and folders.
+
+    Returns:
+        tuple: The sources, and files of the folders that are neither.
+
+    Raises:
+        FileNotFoundError: If a file or folder does not exist.
+        ValueError: If a file that is named is neither, or there is none in a folder.
+    """
+    sources, others = [], []
+    for path in inputs:
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.is_file())
+            found = [_source(file) for file in files]
+            others += [f for f, source in zip(files, found, strict=True) if not source]
+            if not any(found):
+                raise ValueError(f'{path} is a folder without images and videos.')
+            sources += [source for source in found if source]
+        elif not path.exists():
+            raise FileNotFoundError(f'{path} does not exist.')
+        elif source := _source(path):
+            sources.append(source)
+        else:
+            raise ValueError(
+                f'{path} is neither an image nor a video that OpenCV can read.'
+            )
+    return sources, others
+
+
+def _source(path: Path) -> Source | None:
+    # By content: names may lack a suffix or have a wrong one.
+    if cv2.haveImageReader(str(path)):
+        return Source(path)
+    kind, _ = mimetypes.guess_type(path.name)
+    if not (kind or '').startswith('video'):
+        return None
+    video = cv2.VideoCapture(str(path))
+    is_video = video.isOpened() and video.grab()
+    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    video.release()
+    return Source(path, True, max(count, 1)) if is_video else None
+
+
+class VideoFile:
+    """An MP4 file, written frame by frame; the first one sets the size.
+
+    Args:
+        path (Path): Where to.
+        rate (float): Frames per second.
+    """
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self._path, self._rate = path, rate
+        self._writer = None
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add a frame (H, W, 3) uint8, BGR, of even sides.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        if self._writer is None:
+            code = cv2.VideoWriter_fourcc(*'mp4v')
+            size = frame.shape[1::-1]
+            self._writer = cv2.VideoWriter(str(self._path), code, self._rate, size)
+            if not self._writer.isOpened():
+                raise OSError(f'{self._path} cannot be written as a video.')
+        self._writer.write(frame)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
