@@ -11,13 +11,17 @@ import numpy as np
 
 from ..evaluation import ImageErrors, KeypointState, PoseFate
 from ..evaluation.fixes import KEYPOINT_FIXES, POSE_FIXES
-from ..visualization.grid import DrawnPeople, draw_people
+from ..visualization.grid import (
+    SUBPIXEL_BITS,
+    DrawnPeople,
+    draw_people,
+    fixed_point,
+)
 from .terms import TERMS
 
 # Pixels of the longer side.
 PICTURE_SIZE = 448
 JPEG_QUALITY = 82
-_SUBPIXEL_BITS = 4
 _STATE_COLOURS = {
     state: TERMS[kind].colour
     for kind, states in KEYPOINT_FIXES.items()
@@ -76,22 +80,22 @@ def draw_errors(
     canvas = cv2.convertScaleAbs(canvas, alpha=0.45)
     truth = errors.image
     for person in range(len(truth)):
-        places = _places(truth.keypoints[person], scale)
+        places = fixed_point(truth.keypoints[person], scale)
         _draw_links(canvas, places, truth.labelled[person], skeleton, '#e8e8e8', 1)
         if errors.matches.pose_of_person[person] < 0:
             x, y, width, height = truth.boxes[person]
-            corners = _places(np.array([(x, y), (x + width, y + height)]), scale)
+            corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
             cv2.rectangle(
                 canvas,
                 *corners,
                 _bgr(TERMS['missed'].colour),
                 2,
                 cv2.LINE_AA,
-                _SUBPIXEL_BITS,
+                SUBPIXEL_BITS,
             )
     for kind, fate in POSE_FIXES.items():
         for pose in np.flatnonzero(errors.matches.fates == fate):
-            places = _places(errors.poses.keypoints[pose], scale)
+            places = fixed_point(errors.poses.keypoints[pose], scale)
             everything = np.ones(len(places), dtype=bool)
             _draw_links(canvas, places, everything, skeleton, TERMS[kind].colour, 2)
     for person, keypoint in np.argwhere(errors.states > KeypointState.GOOD):
@@ -100,7 +104,7 @@ def draw_errors(
             [errors.poses.keypoints[pose, keypoint], truth.keypoints[person, keypoint]]
         )
         colour = _STATE_COLOURS[KeypointState(errors.states[person, keypoint])]
-        _draw_move(canvas, *_places(ends, scale), _bgr(colour))
+        _draw_move(canvas, *fixed_point(ends, scale), _bgr(colour))
     return canvas
 
 
@@ -115,19 +119,19 @@ def encode(image: np.ndarray) -> bytes:
 
 
 def _draw_links(canvas, places, shown, skeleton, colour, thickness) -> None:
-    line = dict(lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
     for a, b in skeleton:
         if shown[a] and shown[b]:
             cv2.line(canvas, places[a], places[b], _bgr(colour), thickness, **line)
     for place in (place for place, seen in zip(places, shown, strict=True) if seen):
-        cv2.circle(canvas, place, 2 << _SUBPIXEL_BITS, _bgr(colour), -1, **line)
+        cv2.circle(canvas, place, 2 << SUBPIXEL_BITS, _bgr(colour), -1, **line)
 
 
 def _draw_move(canvas, start, end, colour) -> None:
-    line = dict(lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
     cv2.line(canvas, start, end, colour, 2, **line)
-    cv2.circle(canvas, start, 4 << _SUBPIXEL_BITS, colour, 2, **line)
-    cv2.circle(canvas, end, 3 << _SUBPIXEL_BITS, colour, -1, **line)
+    cv2.circle(canvas, start, 4 << SUBPIXEL_BITS, colour, 2, **line)
+    cv2.circle(canvas, end, 3 << SUBPIXEL_BITS, colour, -1, **line)
 
 
 def _scale(image: np.ndarray) -> float:
@@ -136,13 +140,6 @@ def _scale(image: np.ndarray) -> float:
 
 def _how(scale: float) -> int:
     return cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-
-
-def _places(points: np.ndarray, scale: float) -> list[tuple[int, int]]:
-    """Image pixels as cv2's fixed-point places on the enlarged image."""
-    # Far outside nothing is drawn, and the numbers of cv2 end somewhere.
-    enlarged = np.clip((points + 0.5) * scale - 0.5, -4096, 8192)
-    return [tuple(p) for p in np.rint(enlarged * 2**_SUBPIXEL_BITS).astype(int)]
 
 
 def _bgr(colour: str) -> tuple[int, int, int]:

@@ -3,8 +3,11 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ..visualization.curves import Points, draw_curves_as_svg
 from .html import Markup, Section, bar, figure, group, picture, table
+from .pictures import encode
 
 
 def curves_section(series: Mapping[str, Points]) -> Section:
@@ -46,20 +49,32 @@ def precision_section(
 
 
 def pictures_section(
-    title: str, lead: str, pictures: Sequence[tuple[bytes, str]], kind: str = 'jpeg'
+    title: str,
+    lead: str,
+    rows: Sequence[tuple[Sequence[np.ndarray], str]],
+    names: Sequence[str],
+    compact: bool = False,
 ) -> Section:
-    """Pictures below each other.
+    """Pictures in rows, with a caption below each row.
 
     Args:
         title (str): Of the section.
         lead (str): What is seen.
-        pictures (Sequence[tuple[bytes, str]]): Files and what each of them shows.
-        kind (str): 'jpeg' or 'png'. Defaults to 'jpeg'.
+        rows (Sequence[tuple[Sequence[np.ndarray], str]]): T pictures (H, W, 3) uint8,
+            BGR, and what is said of them.
+        names (Sequence[str]): T, what each picture of a row shows.
+        compact (bool): Many rows, two next to each other in a wide window, all their
+            pictures in one line in a narrow one too. Defaults to False.
     """
     figures = [
-        figure([picture(content, caption, kind)], caption)
-        for content, caption in pictures
+        figure(
+            [
+                picture(encode(tile), f'{caption}; {name}')
+                for tile, name in zip(tiles, names, strict=True)
+            ],
+            caption,
+        )
+        for tiles, caption in rows
     ]
-    return Section(
-        title, Markup(f'<div class="figures">{"".join(figures)}</div>'), lead
-    )
+    layout = 'figures two compact' if compact else 'figures'
+    return Section(title, group(layout, figures), lead)

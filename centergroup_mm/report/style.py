@@ -48,6 +48,7 @@ figure { margin: 0; }
 @media (min-width: 62rem) { .figures.two { grid-template-columns: 1fr 1fr; } }
 .pictures { display: grid; gap: .5rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(14rem, 100%), 1fr)); }
+.compact .pictures { grid-template-columns: repeat(3, 1fr); }
 img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
 .pictures img { width: 100%; }
 .curves { display: grid; gap: .5rem 1rem;
