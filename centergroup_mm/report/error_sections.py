@@ -169,7 +169,7 @@ def _worst(
     return Section(
         'Worst images',
         Markup(group('legend', legend) + group('figures two', figures)),
-        'Left the poses, right the annotated people in white with the errors: a line '
+        'First the poses, then the annotated people in white with the errors: a line '
         'leads from a wrong keypoint (ring) to its place (dot), missed people stand in '
         'a box. An image costs what its people’s OKS lack to 1, and 1 for every pose '
         'too many.',
@@ -183,12 +183,12 @@ def _pictures(
     keypoint_threshold: float,
 ) -> list[Markup]:
     """Two pictures, or none where the image cannot be read."""
-    if image_folder is None:
-        return []
-    image = cv2.imread(str(Path(image_folder, errors.image.file_name)))
+    name = errors.image.file_name
+    path = None if image_folder is None else Path(image_folder, name)
+    # OpenCV complains aloud about files that are not there.
+    image = cv2.imread(str(path)) if path and path.is_file() else None
     if image is None:
         return []
-    name = errors.image.file_name
     return [
         picture(
             encode(draw_poses(image, errors, skeleton, keypoint_threshold)),

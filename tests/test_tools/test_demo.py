@@ -37,7 +37,7 @@ def finished(demo, tmp_path_factory):
 def test_it_leaves_what_it_promises(finished):
     folder, printed = finished
     run = folder / 'work_dirs' / 'demo_quick'
-    for place in ('iter_4.pth', 'crowd_grid.png'):
+    for place in ('iter_4.pth', 'crowd_grid.png', 'report.html'):
         assert (run / place).is_file()
         assert str((run / place).relative_to(folder)) in printed
     grid = cv2.imread(str(run / 'crowd_grid.png'))
@@ -49,6 +49,15 @@ def test_it_leaves_what_it_promises(finished):
         assert (
             0 <= json.loads((run / name / 'metrics.json').read_text())['coco/AP'] <= 1
         )
+    metrics = json.loads((run / 'test' / 'metrics.json').read_text())
+    numbers = json.loads((run / 'report.json').read_text())
+    assert numbers['ap']['ap'] == pytest.approx(metrics['coco/AP'])
+    assert numbers['grouping']['CenterGroup']['AP'] == metrics['coco/AP']
+    page = (run / 'report.html').read_text()
+    # Four images in three pictures each, two with attention, and errors.
+    assert page.count('<img') >= 3 * 4 + 3 * 2
+    assert page.count('<svg') == 6 and 'stage 3' in page
+    assert (run / 'training_curves.png').is_file()
     assert '$ mim train mmpose ' in printed and '$ mim test mmpose ' in printed
     assert 'train 4/4' in printed
 
