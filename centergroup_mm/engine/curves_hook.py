@@ -16,8 +16,9 @@ from .training_log import read_training_log
 class TrainingCurvesHook(Hook):
     """Draw losses by stage and AP from what the host has logged.
 
-    Nothing is logged here: the host's ``LocalVisBackend`` writes the numbers. A
-    training that was resumed is drawn as a whole.
+    Nothing is logged here: the host's ``LocalVisBackend`` writes the numbers, and
+    without it among the visualizer's backends there is nothing to draw. A training that
+    was resumed is drawn as a whole.
 
     Args:
         file_name (str): Within the work folder. Defaults to 'training_curves.png'.

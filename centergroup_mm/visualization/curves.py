@@ -66,7 +66,7 @@ def draw_curves(series: Mapping[str, Points]) -> bytes:
     """
     panels = curve_panels(series)
     if not panels:
-        raise ValueError('the log holds neither a loss nor an average precision')
+        raise ValueError('there is neither a loss nor an average precision in the log')
     rows = -(-len(panels) // COLUMNS)
     figure = Figure(
         (PANEL_SIZE[0] * min(COLUMNS, len(panels)), PANEL_SIZE[1] * rows),
