@@ -20,4 +20,8 @@ custom_hooks = [
     # work_dir/training_curves.png, when training has ended.
     dict(type='TrainingCurvesHook'),
 ]
-log_processor = dict(by_epoch=False)
+# Means over the last iterations, the host's and those of each stage. The host would log
+# the latter of one iteration only.
+log_processor = dict(
+    by_epoch=False, mean_pattern=r'.*(loss|time|data_time|grad_norm|_stage\d+).*'
+)

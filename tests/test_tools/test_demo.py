@@ -10,7 +10,10 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+
+from centergroup_mm.engine import read_training_log
 
 
 @pytest.fixture(scope='module')
@@ -60,6 +63,23 @@ def test_it_leaves_what_it_promises(finished):
     assert (run / 'training_curves.png').is_file()
     assert '$ mim train mmpose ' in printed and '$ mim test mmpose ' in printed
     assert 'train 4/4' in printed
+
+
+@pytest.mark.slow
+def test_the_log_has_each_loss_by_stage(finished):
+    """Over the same iterations: stages add up to the whole, or their mean is it."""
+    series = read_training_log(finished[0] / 'work_dirs' / 'demo_quick')
+    logged = {name: [value for _, value in series[name]] for name in series}
+    assert len(logged['loss']) == 4
+
+    def stages(name, count):
+        return [logged[f'{name}_stage{stage + 1}'] for stage in range(count)]
+
+    heatmap = np.sum(stages('heatmap', 2), axis=0)
+    assert heatmap == pytest.approx(logged['loss_heatmap'], rel=1e-4)
+    for name in ('center', 'location'):
+        mean = np.mean(stages(name, 3), axis=0)
+        assert mean == pytest.approx(logged[f'loss_{name}'], rel=1e-4)
 
 
 @pytest.mark.slow
