@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""See CenterGroup learn to group people: crowd, training, COCO AP, pictures.
+"""See CenterGroup learn to group people: crowd, training, AP, pictures, a report.
 
 Every step leaves its result on disk, and what is already there is not done again: a
 run that was stopped is taken up where it stood, a finished training is kept.
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+from demo_report import write_demo_report
 from mim_command import CommandFailed, run_mim
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
@@ -34,6 +35,9 @@ SCORE_THR = 0.3
 # has, or only from likely ones. Of thresholds from 0.1 to 0.5, 0.3 served it best.
 NEAREST = {'model.head.type': 'NearestKeypointHead'}
 NEAREST_LIKELY = {**NEAREST, 'model.head.min_candidate_score': 0.3}
+# Every pose of a test, as CocoMetric writes them.
+RESULTS_SUFFIX = '.keypoints.json'
+RESULTS = f'results{RESULTS_SUFFIX}'
 METRICS = ('AP', 'AP .5', 'AP .75', 'AR')
 QUICK_CROWD = CrowdSpec(num_train=12, num_val=4)
 QUICK_OPTIONS = {
@@ -83,11 +87,22 @@ class Demo:
             if not cv2.imwrite(str(self.grid), picture):
                 raise OSError(f'{self.grid} could not be written')
             print(f'{self.grid}: the {len(images)} most crowded held-out images')
+        with self.step('Report'):
+            self.report = write_demo_report(
+                self.work_dir,
+                self.config,
+                self.checkpoint,
+                results,
+                self.work_dir / 'test' / RESULTS,
+                images,
+                predictions,
+            )
+            print(f'{self.report}: to be opened in a browser')
         self.summarise(results)
 
     @contextmanager
     def step(self, title: str):
-        print(f'\n=== {len(self.seconds) + 1}/5 {title} ===', flush=True)
+        print(f'\n=== {len(self.seconds) + 1}/6 {title} ===', flush=True)
         start = time.monotonic()
         yield
         self.seconds[title] = time.monotonic() - start
@@ -115,11 +130,15 @@ class Demo:
 
     def test(self, name: str, options: dict) -> dict[str, float]:
         """COCO metrics of the checkpoint, measured once."""
-        out = self.work_dir / name / 'metrics.json'
+        folder = self.work_dir / name
+        out, results = folder / 'metrics.json', folder / RESULTS
         trained = self.checkpoint.stat().st_mtime
-        if not out.is_file() or out.stat().st_mtime < trained:
+        kept = out.is_file() and results.is_file() and out.stat().st_mtime >= trained
+        if not kept:
+            prefix = str(results).removesuffix(RESULTS_SUFFIX)
+            options = {'test_evaluator.outfile_prefix': prefix, **options}
             arguments = ['--checkpoint', self.checkpoint, '--out', out]
-            self.mim('test', arguments, out.parent, {**self.options, **options})
+            self.mim('test', arguments, folder, {**self.options, **options})
         return json.loads(out.read_text())
 
     def mim(self, command: str, arguments: list, work_dir: Path, options: dict) -> None:
@@ -159,6 +178,7 @@ class Demo:
             'logs': self.work_dir,
             'poses': self.pictures,
             'picture grid': self.grid,
+            'report': self.report,
         }
         for name, place in places.items():
             print(f'{name:14}{place}')

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What training needs and the host lacks: safe reading and writing of checkpoints."""
+"""What training needs and the host lacks: safe checkpoints, training curves."""
 
 from .checkpoint_hook import AtomicCheckpointHook
 from .checkpoint_safety import allow_own_checkpoints
+from .curves_hook import TrainingCurvesHook
 from .denormals_hook import FlushDenormalsHook
+from .training_log import read_training_log
 
 # Reading must be safe from the first checkpoint on, wherever it is read.
 allow_own_checkpoints()
 
-__all__ = ['AtomicCheckpointHook', 'FlushDenormalsHook', 'allow_own_checkpoints']
+__all__ = [
+    'AtomicCheckpointHook',
+    'FlushDenormalsHook',
+    'TrainingCurvesHook',
+    'allow_own_checkpoints',
+    'read_training_log',
+]

@@ -71,6 +71,17 @@ class ImageErrors:
         persons = self.matches.person_of_pose[duplicate]
         return np.bincount(persons, minlength=len(self.image))
 
+    @property
+    def cost(self) -> float:
+        """What is wrong with the image, in persons.
+
+        How far the OKS of every person is from 1, and 1 for every duplicate and every
+        pose of nobody.
+        """
+        fates = self.matches.fates
+        wrong = np.isin(fates, (PoseFate.DUPLICATE, PoseFate.BACKGROUND)).sum()
+        return float((1 - self.matches.oks).sum() + wrong)
+
 
 def find_errors(
     image: ImageTruth,

@@ -2,9 +2,11 @@
 """Images by how crowded, persons by how large."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ..datasets.synthetic.annotate import crowd_index
 from .truth import ImageTruth, Truth
 
 CROWD_LEVELS = ('easy', 'medium', 'hard')
@@ -14,6 +16,31 @@ CROWD_BORDERS = (0.2, 0.8)
 
 # COCO's, in px^2. A person on a border is of the larger level.
 SIZE_BORDERS = (32.0**2, 96.0**2)
+
+
+def with_crowd_indices(truth: Truth) -> Truth:
+    """Annotations with a ``crowdIndex`` for every image, measured where none is given.
+
+    Measured by CrowdPose's definition: the mean over persons of how many keypoints of
+    others lie in the person's box, per keypoint of its own, 1 at most.
+    """
+    images = {
+        image_id: image
+        if image.crowd_index is not None
+        else replace(image, crowd_index=_measure_crowd_index(image))
+        for image_id, image in truth.images.items()
+    }
+    return replace(truth, images=images)
+
+
+def _measure_crowd_index(image: ImageTruth) -> float:
+    triplets = np.dstack([image.keypoints, image.visibility])
+    return crowd_index(
+        [
+            dict(num_keypoints=1, keypoints=person, bbox=box)
+            for person, box in zip(triplets, image.boxes, strict=True)
+        ]
+    )
 
 
 def crowd_level(image: ImageTruth, borders: tuple[float, float] = CROWD_BORDERS) -> str:

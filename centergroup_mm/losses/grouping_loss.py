@@ -36,6 +36,20 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
+def stage_means(values: Tensor, mask: Tensor) -> Tensor:
+    """:func:`masked_mean` of each stage alone, without gradient.
+
+    Args:
+        values (Tensor): (S, ...).
+        mask (Tensor): bool, same shape.
+
+    Returns:
+        Tensor: (S,).
+    """
+    values, inner = values.detach(), tuple(range(1, values.dim()))
+    return (values * mask).sum(inner) / mask.sum(inner).clamp(min=1)
+
+
 @MODELS.register_module()
 class GroupingLoss(nn.Module):
     """Center, visibility and location losses over all stages and images at once.
@@ -82,28 +96,42 @@ class GroupingLoss(nn.Module):
 
         Returns:
             dict[str, Tensor]: ``loss_center``, ``loss_visibility`` and
-            ``loss_location``, each a weighted scalar.
+            ``loss_location``, each a weighted scalar; and for the log, without
+            gradient and no part of the total, the same of each stage alone:
+            ``center_stage1`` to ``location_stageS``.
         """
         person = targets.matched & targets.supervised
-        center_loss = masked_mean(
-            focal_bce(center, targets.matched.expand_as(center)),
-            targets.supervised.expand_as(center),
-        )
+        center_loss = focal_bce(center, targets.matched.expand_as(center))
 
         counted = person[..., None].expand_as(visibility)
         if self.oks_gate is not None:
             counted = counted & self._passes_gate(locations, targets, sigmas)
         visible = targets.visible.expand_as(visibility)
-        visibility_loss = masked_mean(focal_bce(visibility, visible), counted)
+        visibility_loss = focal_bce(visibility, visible)
 
         visible = (person[..., None] & targets.visible).expand_as(visibility)
         error = (locations - targets.keypoints).abs()
-        location_loss = masked_mean(error, visible[..., None].expand_as(error))
-        return {
-            'loss_center': self.center_weight * center_loss,
-            'loss_visibility': self.visibility_weight * visibility_loss,
-            'loss_location': self.location_weight * location_loss,
+        terms = {
+            'center': (
+                self.center_weight,
+                center_loss,
+                targets.supervised.expand_as(center),
+            ),
+            'visibility': (self.visibility_weight, visibility_loss, counted),
+            'location': (
+                self.location_weight,
+                error,
+                visible[..., None].expand_as(error),
+            ),
         }
+        losses = {
+            f'loss_{name}': weight * masked_mean(values, mask)
+            for name, (weight, values, mask) in terms.items()
+        }
+        for name, (weight, values, mask) in terms.items():
+            for stage, mean in enumerate(stage_means(values, mask), 1):
+                losses[f'{name}_stage{stage}'] = weight * mean
+        return losses
 
     @torch.no_grad()
     def _passes_gate(

@@ -243,11 +243,12 @@ class CenterGroupHead(BaseHead):
 
         Returns:
             dict[str, Tensor]: ``loss_heatmap``, ``loss_center``, ``loss_visibility``,
-            ``loss_location`` and, for the log, the mean number of ``matched`` centers.
+            ``loss_location``; and for the log each of them by stage and the mean number
+            of ``matched`` centers.
         """
         flip_types(batch_data_samples, self.num_keypoints)
         stages, _ = self.detector(feats)
-        loss_heatmap = staged_heatmap_loss(
+        heatmap_losses = staged_heatmap_loss(
             self.heatmap_loss, stages, batch_data_samples
         )
 
@@ -276,4 +277,4 @@ class CenterGroupHead(BaseHead):
             batch_data_samples[0].metainfo.get('sigmas'),
         )
         matched = targets.matched.sum(1).float().mean()
-        return dict(loss_heatmap=loss_heatmap, **losses, matched=matched)
+        return dict(**heatmap_losses, **losses, matched=matched)

@@ -236,11 +236,11 @@ class CenterNetHead(BaseHead):
             visible_extents(keypoints, visible),
             reduction='none',
         ).sum(-1)
-        heatmap_loss = staged_heatmap_loss(
+        heatmap_losses = staged_heatmap_loss(
             self.heatmap_loss, stages, batch_data_samples
         )
         return dict(
-            loss_heatmap=heatmap_loss,
+            **heatmap_losses,
             loss_offset=self.offset_weight * errors.sum() / visible.sum().clamp(min=1),
             loss_box=self.box_weight * box_errors.sum() / max(len(images), 1),
         )

@@ -154,9 +154,7 @@ class HigherHRNetHead(BaseHead):
         pull, push = self.tag_loss(tags.float(), indices)
         count = len(batch_data_samples)
         return dict(
-            loss_heatmap=staged_heatmap_loss(
-                self.heatmap_loss, stages, batch_data_samples
-            ),
+            **staged_heatmap_loss(self.heatmap_loss, stages, batch_data_samples),
             loss_pull=pull / count,
             loss_push=push / count,
         )

@@ -143,7 +143,7 @@ def to_predictions(
 
 def staged_heatmap_loss(
     loss: nn.Module, stages: Sequence[Tensor], samples: SampleList
-) -> Tensor:
+) -> dict[str, Tensor]:
     """Masked loss of the heatmaps, summed over the stages.
 
     Args:
@@ -153,15 +153,18 @@ def staged_heatmap_loss(
             or more: a model without centers leaves out the last.
 
     Returns:
-        Tensor: ().
+        dict[str, Tensor]: ``loss_heatmap``, a scalar; and for the log, without gradient
+        and no part of the total, that of each stage: ``heatmap_stage1`` and so on.
     """
-    total = 0
+    total, by_stage = 0, {}
     for level, heatmaps in enumerate(stages):
         target = torch.stack([s.gt_fields.heatmaps[level] for s in samples])
         target = target[:, : heatmaps.shape[1]]
         mask = torch.stack([s.gt_fields.heatmap_mask[level] for s in samples])
-        total = total + loss(heatmaps, target, mask=mask)
-    return total
+        stage_loss = loss(heatmaps, target, mask=mask)
+        by_stage[f'heatmap_stage{level + 1}'] = stage_loss.detach()
+        total = total + stage_loss
+    return dict(loss_heatmap=total, **by_stage)
 
 
 def crop_to_image(maps: Tensor, sample: PoseDataSample) -> Tensor:

@@ -13,7 +13,8 @@ Why a keypoint went to a person, from predictions made with
 
 from .attention import check_layers, draw_attention, overlay_heatmaps, style_from_meta
 from .columns import place_side_by_side
-from .comparison import draw_comparison
+from .comparison import comparison_tiles, draw_comparison
+from .curves import draw_curves, draw_curves_as_svg
 from .explained import ExplainedPoses, Explanation
 from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
 from .painter import LAYERS, NEED_EXPLANATION, Style
@@ -31,8 +32,11 @@ __all__ = [
     'Style',
     'annotated_people',
     'check_layers',
+    'comparison_tiles',
     'draw_attention',
     'draw_comparison',
+    'draw_curves',
+    'draw_curves_as_svg',
     'draw_people',
     'make_grid',
     'match_people',

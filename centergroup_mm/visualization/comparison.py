@@ -36,7 +36,31 @@ def draw_comparison(
         FileNotFoundError: If an image cannot be read.
         ValueError: If there are no images, or of several sizes.
     """
-    rows, captions = [], []
+    parts = comparison_tiles(folder, images, predictions)
+    rows, captions = ([part[index] for part in parts] for index in (0, 1))
+    return make_grid(rows, TITLES, captions)
+
+
+def comparison_tiles(
+    folder: str | Path,
+    images: Sequence[AnnotatedImage],
+    predictions: Sequence[Sequence[dict]],
+) -> list[tuple[tuple[np.ndarray, ...], str]]:
+    """The parts of :func:`draw_comparison`, for other layouts.
+
+    Args:
+        folder (str | Path): Where the images lie.
+        images (Sequence[AnnotatedImage]): R images.
+        predictions (Sequence[Sequence[dict]]): As of :func:`draw_comparison`.
+
+    Returns:
+        list[tuple[tuple[np.ndarray, ...], str]]: Per image its tiles, each (H, W, 3)
+        uint8, BGR, as ``TITLES`` says, and a caption.
+
+    Raises:
+        FileNotFoundError: If an image cannot be read.
+    """
+    parts = []
     for image, poses in zip(images, predictions, strict=True):
         path = Path(folder, image.file_name)
         picture = cv2.imread(str(path))
@@ -47,15 +71,14 @@ def draw_comparison(
         nobody = predicted_people([], num_keypoints)
         found = predicted_people(poses, num_keypoints)
         numbers = match_people(found, truth)
-        rows.append(
-            (
-                draw_people(picture, nobody, image.skeleton),
-                draw_people(picture, found, image.skeleton, numbers),
-                draw_people(picture, truth, image.skeleton, regions=image.regions),
-            )
+        tiles = (
+            draw_people(picture, nobody, image.skeleton),
+            draw_people(picture, found, image.skeleton, numbers),
+            draw_people(picture, truth, image.skeleton, regions=image.regions),
         )
-        captions.append(
+        caption = (
             f'{image.file_name}, crowdIndex {image.crowd_index:.2f}: '
             f'{len(truth)} people annotated, {len(found)} found'
         )
-    return make_grid(rows, TITLES, captions)
+        parts.append((tiles, caption))
+    return parts

@@ -6,14 +6,22 @@ custom_imports = dict(imports=['centergroup_mm'], allow_failed_imports=False)
 # Files are written whole or not at all, so a killed training resumes. Iterations are
 # counted, not epochs.
 default_hooks = dict(
+    # Otherwise every validation is logged at step 0.
+    logger=dict(log_metric_by_epoch=False),
     checkpoint=dict(
         type='AtomicCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2
-    )
+    ),
 )
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='FlushDenormalsHook'),
     # Stops at the first loss that is not finite.
     dict(type='mmdet.CheckInvalidLossHook', interval=50),
+    # work_dir/training_curves.png, when training has ended.
+    dict(type='TrainingCurvesHook'),
 ]
-log_processor = dict(by_epoch=False)
+# Means over the last iterations, the host's and those of each stage. The host would log
+# the latter of one iteration only.
+log_processor = dict(
+    by_epoch=False, mean_pattern=r'.*(loss|time|data_time|grad_norm|_stage\d+).*'
+)

@@ -11,6 +11,7 @@ from centergroup_mm.evaluation import (
     analyze_errors,
     area_quantiles,
     best_pose_threshold,
+    with_crowd_indices,
 )
 
 from .conftest import (
@@ -370,3 +371,27 @@ def test_nothing_at_all(make_truth):
 def test_poses_of_an_unknown_image_are_refused(make_truth):
     with pytest.raises(ValueError, match='image 7'):
         analyze(make_truth({1: []}), {7: as_poses([LEFT])})
+
+
+def test_cost_of_an_image_in_persons(make_truth):
+    """One missed, one with an OKS of 0.4, a duplicate and a pose of nobody."""
+    mixed = RIGHT.copy()
+    mixed[[0, 3, 4]] = MIDDLE[[0, 4, 3]]
+    poses = as_poses([MIDDLE, MIDDLE, mixed, place_body(1700, 100)])
+    persons = [person(MIDDLE), person(RIGHT), person(LEFT)]
+    errors, _ = analyze_one(make_truth, persons, poses)
+    assert errors.cost == pytest.approx(1 + 0.6 + 1 + 1)
+    errors, _ = analyze_one(make_truth, [person(LEFT)], as_poses([LEFT]))
+    assert errors.cost == 0
+
+
+def test_crowd_indices_are_measured_where_none_is_given(make_truth):
+    """Two of five keypoints lie in the one's box, one in the other's: 2/5 and 1/5."""
+    shifted = LEFT + (150, 200)
+    truth = make_truth({1: [person(LEFT), person(shifted)], 2: []})
+    measured = with_crowd_indices(truth)
+    assert measured[1].crowd_index == pytest.approx(0.3)
+    assert measured[2].crowd_index == 0
+    assert truth[1].crowd_index is None
+    given = make_truth({1: [person(LEFT), person(shifted)]}, {1: 0.9})
+    assert with_crowd_indices(given)[1].crowd_index == 0.9

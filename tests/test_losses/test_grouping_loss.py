@@ -13,6 +13,11 @@ from centergroup_mm.structures import GroupingTargets
 
 S, B, P, K = 2, 1, 3, 2
 NAMES = ('loss_center', 'loss_visibility', 'loss_location')
+STAGE_NAMES = {
+    f'{name}_stage{stage + 1}'
+    for name in ('center', 'visibility', 'location')
+    for stage in range(S)
+}
 
 
 def make_targets(matched, supervised, visible, keypoints=None, box_areas=1000.0):
@@ -172,10 +177,10 @@ def test_empty_supervision_is_finite_and_differentiable(changes, gate):
     losses = GroupingLoss(oks_gate=gate)(
         *predictions, random_targets(**changes), sigmas=[0.05] * K
     )
-    assert set(losses) == set(NAMES)
-    for name in NAMES:
-        assert losses[name].shape == ()
-        assert torch.isfinite(losses[name])
+    assert set(losses) == set(NAMES) | STAGE_NAMES
+    for value in losses.values():
+        assert value.shape == ()
+        assert torch.isfinite(value)
     if 'supervised' in changes:
         assert sum(losses.values()) == 0
     elif 'matched' in changes:
@@ -184,9 +189,30 @@ def test_empty_supervision_is_finite_and_differentiable(changes, gate):
     else:
         assert losses['loss_location'] == 0
         assert losses['loss_visibility'] > 0
-    sum(losses.values()).backward()
+    sum(losses[name] for name in NAMES).backward()
     for prediction in predictions:
         assert torch.isfinite(prediction.grad).all()
+
+
+@pytest.mark.parametrize('gate', [None, 0.5])
+def test_each_stage_is_logged_as_if_it_were_alone(gate):
+    predictions, targets = random_predictions(), random_targets()
+    loss = GroupingLoss(2, 3, 5, oks_gate=gate)
+    losses = loss(*predictions, targets, sigmas=[0.05] * K)
+    for stage in range(S):
+        alone = loss(
+            *(p[stage : stage + 1] for p in predictions), targets, sigmas=[0.05] * K
+        )
+        for name in NAMES:
+            logged = losses[f'{name.removeprefix("loss_")}_stage{stage + 1}']
+            torch.testing.assert_close(logged, alone[name].detach())
+            assert not logged.requires_grad
+
+
+def test_what_is_logged_by_stage_is_no_part_of_the_total():
+    """The host sums whatever has "loss" in its name."""
+    losses = GroupingLoss()(*random_predictions(), random_targets())
+    assert {name for name in losses if 'loss' in name} == set(NAMES)
 
 
 class TestOksGate:

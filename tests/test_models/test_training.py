@@ -44,7 +44,9 @@ def test_two_images_one_without_people(
 ):
     model = build({'head.grouping_loss.oks_gate': gate}).train()
     losses, total = compute_losses(model, [make_sample(people), make_sample()])
-    assert set(losses) == LOSSES | {'matched'}
+    assert {name for name in losses if 'loss' in name} == LOSSES
+    by_stage = losses['heatmap_stage1'] + losses['heatmap_stage2']
+    torch.testing.assert_close(by_stage, losses['loss_heatmap'].detach())
     assert all(torch.isfinite(loss) for loss in losses.values())
     total.backward()
     check_gradients(model)

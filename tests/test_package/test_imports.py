@@ -31,7 +31,8 @@ ALLOWED = {
     'conversion': {'structures'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
-    'engine': set(),
+    'report': {'evaluation', 'visualization'},
+    'engine': {'visualization'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }

@@ -10,7 +10,10 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+
+from centergroup_mm.engine import read_training_log
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +40,7 @@ def finished(demo, tmp_path_factory):
 def test_it_leaves_what_it_promises(finished):
     folder, printed = finished
     run = folder / 'work_dirs' / 'demo_quick'
-    for place in ('iter_4.pth', 'crowd_grid.png'):
+    for place in ('iter_4.pth', 'crowd_grid.png', 'report.html'):
         assert (run / place).is_file()
         assert str((run / place).relative_to(folder)) in printed
     grid = cv2.imread(str(run / 'crowd_grid.png'))
@@ -49,8 +52,34 @@ def test_it_leaves_what_it_promises(finished):
         assert (
             0 <= json.loads((run / name / 'metrics.json').read_text())['coco/AP'] <= 1
         )
+    metrics = json.loads((run / 'test' / 'metrics.json').read_text())
+    numbers = json.loads((run / 'report.json').read_text())
+    assert numbers['ap']['ap'] == pytest.approx(metrics['coco/AP'])
+    assert numbers['grouping']['CenterGroup']['AP'] == metrics['coco/AP']
+    page = (run / 'report.html').read_text()
+    # Four images in three pictures each, two with attention, and errors.
+    assert page.count('<img') >= 3 * 4 + 3 * 2
+    assert page.count('<svg') == 6 and 'stage 3' in page
+    assert (run / 'training_curves.png').is_file()
     assert '$ mim train mmpose ' in printed and '$ mim test mmpose ' in printed
     assert 'train 4/4' in printed
+
+
+@pytest.mark.slow
+def test_the_log_has_each_loss_by_stage(finished):
+    """Over the same iterations: stages add up to the whole, or their mean is it."""
+    series = read_training_log(finished[0] / 'work_dirs' / 'demo_quick')
+    logged = {name: [value for _, value in series[name]] for name in series}
+    assert len(logged['loss']) == 4
+
+    def stages(name, count):
+        return [logged[f'{name}_stage{stage + 1}'] for stage in range(count)]
+
+    heatmap = np.sum(stages('heatmap', 2), axis=0)
+    assert heatmap == pytest.approx(logged['loss_heatmap'], rel=1e-4)
+    for name in ('center', 'location'):
+        mean = np.mean(stages(name, 3), axis=0)
+        assert mean == pytest.approx(logged[f'loss_{name}'], rel=1e-4)
 
 
 @pytest.mark.slow

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of errors: the poses of an image, and what is wrong with them.
+
+All images are (H, W, 3) uint8 in OpenCV's BGR order.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ..evaluation import ImageErrors, KeypointState, PoseFate
+from ..evaluation.fixes import KEYPOINT_FIXES, POSE_FIXES
+from ..visualization.grid import (
+    SUBPIXEL_BITS,
+    DrawnPeople,
+    draw_people,
+    fixed_point,
+)
+from .terms import TERMS
+
+# Pixels of the longer side.
+PICTURE_SIZE = 448
+JPEG_QUALITY = 82
+_STATE_COLOURS = {
+    state: TERMS[kind].colour
+    for kind, states in KEYPOINT_FIXES.items()
+    for state in states
+}
+
+
+def draw_poses(
+    image: np.ndarray,
+    errors: ImageErrors,
+    skeleton: Sequence[tuple[int, int]],
+    keypoint_threshold: float,
+) -> np.ndarray:
+    """The poses that count, each person in a colour of their own.
+
+    Args:
+        image (np.ndarray): (H, W, 3).
+        errors (ImageErrors): Its errors.
+        skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
+        keypoint_threshold (float): Keypoints scoring less are not drawn.
+
+    Returns:
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels.
+    """
+    fates = errors.matches.fates
+    counted = np.flatnonzero(fates != PoseFate.LEFT_OUT)
+    shown = errors.poses.keypoint_scores[counted] >= keypoint_threshold
+    people = DrawnPeople(errors.poses.keypoints[counted], shown, np.zeros_like(shown))
+    numbers = [
+        errors.matches.person_of_pose[pose]
+        if fates[pose] == PoseFate.MATCHED
+        else len(errors.image) + pose
+        for pose in counted
+    ]
+    return draw_people(image, people, skeleton, numbers, _scale(image))
+
+
+def draw_errors(
+    image: np.ndarray, errors: ImageErrors, skeleton: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """The annotated people in white, and every error in the colour of its kind.
+
+    A line leads from a wrong keypoint (ring) to its place (dot). Missed people stand in
+    a box. Poses that are duplicates or nobody's are drawn as a whole.
+
+    Args:
+        image (np.ndarray): (H, W, 3).
+        errors (ImageErrors): Its errors.
+        skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
+
+    Returns:
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels.
+    """
+    scale = _scale(image)
+    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=_how(scale))
+    canvas = cv2.convertScaleAbs(canvas, alpha=0.45)
+    truth = errors.image
+    for person in range(len(truth)):
+        places = fixed_point(truth.keypoints[person], scale)
+        _draw_links(canvas, places, truth.labelled[person], skeleton, '#e8e8e8', 1)
+        if errors.matches.pose_of_person[person] < 0:
+            x, y, width, height = truth.boxes[person]
+            corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
+            cv2.rectangle(
+                canvas,
+                *corners,
+                _bgr(TERMS['missed'].colour),
+                2,
+                cv2.LINE_AA,
+                SUBPIXEL_BITS,
+            )
+    for kind, fate in POSE_FIXES.items():
+        for pose in np.flatnonzero(errors.matches.fates == fate):
+            places = fixed_point(errors.poses.keypoints[pose], scale)
+            everything = np.ones(len(places), dtype=bool)
+            _draw_links(canvas, places, everything, skeleton, TERMS[kind].colour, 2)
+    for person, keypoint in np.argwhere(errors.states > KeypointState.GOOD):
+        pose = errors.matches.pose_of_person[person]
+        ends = np.stack(
+            [errors.poses.keypoints[pose, keypoint], truth.keypoints[person, keypoint]]
+        )
+        colour = _STATE_COLOURS[KeypointState(errors.states[person, keypoint])]
+        _draw_move(canvas, *fixed_point(ends, scale), _bgr(colour))
+    return canvas
+
+
+def encode(image: np.ndarray) -> bytes:
+    """A picture as a JPEG file."""
+    written, content = cv2.imencode(
+        '.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    if not written:
+        raise ValueError(f'an image of shape {image.shape} could not be encoded')
+    return content.tobytes()
+
+
+def _draw_links(canvas, places, shown, skeleton, colour, thickness) -> None:
+    line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
+    for a, b in skeleton:
+        if shown[a] and shown[b]:
+            cv2.line(canvas, places[a], places[b], _bgr(colour), thickness, **line)
+    for place in (place for place, seen in zip(places, shown, strict=True) if seen):
+        cv2.circle(canvas, place, 2 << SUBPIXEL_BITS, _bgr(colour), -1, **line)
+
+
+def _draw_move(canvas, start, end, colour) -> None:
+    line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
+    cv2.line(canvas, start, end, colour, 2, **line)
+    cv2.circle(canvas, start, 4 << SUBPIXEL_BITS, colour, 2, **line)
+    cv2.circle(canvas, end, 3 << SUBPIXEL_BITS, colour, -1, **line)
+
+
+def _scale(image: np.ndarray) -> float:
+    return PICTURE_SIZE / max(image.shape[:2])
+
+
+def _how(scale: float) -> int:
+    return cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+
+
+def _bgr(colour: str) -> tuple[int, int, int]:
+    """OpenCV's colour of ``#rrggbb``."""
+    red, green, blue = bytes.fromhex(colour.removeprefix('#'))
+    return blue, green, red
