@@ -59,15 +59,21 @@ class CenterKeypointAttention(nn.Module):
         Returns:
             tuple[Tensor, Tensor]: attention (B, P, K, N), attended values (B, P, K, d).
         """
-        query = self._split_heads(self.query(centers + center_embedding))
-        key = self._split_heads(self.key(keypoints + keypoint_embedding))
-        value = self._split_heads(self.value(keypoints))
-        logits = query @ key.transpose(-1, -2) * self.scale
+        # Keys and values of N keypoints and K heads are never built: there are far
+        # fewer centers, so q (W x + b) is computed as (q W) x + q b, and the values'
+        # layer comes after the mean over the keypoints (attention sums to 1).
+        query = self.query(centers + center_embedding) * self.scale
+        query = query.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        weight, bias = self._split_heads(self.key)
+        keys = (keypoints + keypoint_embedding).transpose(-1, -2)[:, None]
+        logits = (query @ weight) @ keys + query @ bias[..., None]
         logits = logits.masked_fill(key_padding_mask[:, None, None], float('-inf'))
         attention = logits.softmax(-1)
-        attended = attention @ value
+        weight, bias = self._split_heads(self.value)
+        attended = attention @ keypoints[:, None] @ weight.mT + bias[:, None]
         return attention.transpose(1, 2), attended.transpose(1, 2)
 
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """(B, N, K*d) to (B, K, N, d)."""
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+    def _split_heads(self, layer: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Weight (K, d, D) and bias (K, d) of each head."""
+        heads = (self.num_heads, -1)
+        return layer.weight.unflatten(0, heads), layer.bias.unflatten(0, heads)

@@ -45,6 +45,12 @@ class GroupingModule(nn.Module):
         return GroupingOutput(attention, visibility.squeeze(-1), center.squeeze(-1))
 
 
+def _without_weights(attention: nn.Module, args: tuple, kwargs: dict) -> tuple:
+    """The host's layer asks torch for attention weights and throws them away; without
+    them torch takes its fused attention."""
+    return args, {**kwargs, 'need_weights': False}
+
+
 class GroupingTransformer(BaseModule):
     """Initial MLP, encoder over all tokens, grouping modules between its layers.
 
@@ -100,6 +106,10 @@ class GroupingTransformer(BaseModule):
             )
             for _ in range(num_layers)
         )
+        for layer in self.encoder:
+            layer.self_attn.attn.register_forward_pre_hook(
+                _without_weights, with_kwargs=True
+            )
         self.grouping_modules = nn.ModuleList(
             GroupingModule(num_keypoints, embed_dims, head_dims)
             for _ in range(num_layers + group_before_encoder)
