@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from mmengine.config import DictAction
 from rich.console import Console
 from rich.progress import track
 
@@ -66,7 +67,7 @@ class Benchmark:
             compile=args.compile,
             image=args.image,
         )
-        self.overrides = dict(pair.split('=', 1) for pair in args.cfg_options)
+        self.overrides = args.cfg_options
 
     def run(self) -> dict:
         args = self.args
@@ -187,9 +188,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         '--cfg-options',
         nargs='+',
-        default=[],
+        default={},
+        action=DictAction,
         metavar='KEY=VALUE',
-        help='config values, as strings',
+        help='config values of all models',
     )
     add('--json', type=Path, metavar='FILE', help='write the result there')
     add('--plot', type=Path, metavar='FILE', help='draw the times against people')
@@ -232,9 +234,6 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     for name, sides in (('size', args.size), ('train-side', [args.train_side])):
         if any(side < 64 or side % 32 for side in sides):
             parser.error(f'--{name} must be multiples of 32 from 64 on, not {sides}')
-    wrong = [pair for pair in args.cfg_options if '=' not in pair]
-    if wrong:
-        parser.error(f'--cfg-options has {wrong[0]!r}, which is no KEY=VALUE')
     if args.image and not Path(args.image).is_file():
         parser.error(f'--image {args.image} is no file')
     for config in args.configs:
