@@ -92,12 +92,18 @@ class Benchmark:
         return result
 
     def build(self) -> list[Method]:
-        formats = [name == 'channels_last' for name in self.args.memory_format]
-        return [
-            Method(config, replace(self.settings, channels_last=last), self.overrides)
-            for config in self.args.configs
-            for last in formats
-        ]
+        methods = []
+        for config in self.args.configs:
+            for name in self.args.memory_format:
+                last = name == 'channels_last'
+                settings = replace(self.settings, channels_last=last)
+                method = Method(config, settings, self.overrides)
+                methods.append(method)
+                if self.args.dense and hasattr(method.model.head, 'tokenizer'):
+                    dense = self.overrides | {'model.head.tokenizer.patches': False}
+                    methods.append(Method(config, settings, dense))
+                    methods[-1].name += ', dense CNN'
+        return methods
 
     def time(self, methods: list[Method]) -> dict:
         args = self.args
@@ -177,6 +183,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add('--memory-format', nargs='+', choices=FORMATS, default=['contiguous'])
     add('--no-flip', action='store_true', help='one view instead of two')
     add('--compile', action='store_true', help='compile the grouping')
+    add('--dense', action='store_true', help='beside it CenterGroup with a dense CNN')
     add('--image', help='photograph to look at; default: a drawn crowd')
     add(
         '--measure',

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training step with and without the grouping."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,14 +19,15 @@ from .timing import Progress, spread
 
 # The transforms of a training pipeline that make targets.
 TARGET_TRANSFORMS = ('GenerateTarget', 'BottomupInputMasks', 'PackCenterGroupInputs')
-WHOLE, DETECTOR, RESIDUAL = 'whole step', 'detector alone', 'residual CNN alone'
+WHOLE, DETECTOR = 'whole step', 'detector alone'
+WITH_RESIDUAL = 'detector and residual CNN'
 
 
 class TrainingSteps:
-    """Three steps of one model: all of it, its detector, its residual CNN.
+    """Steps of one model: all of it, its detector, and that with the residual CNN.
 
-    What grouping costs in training is the first less the other two. Candidates are
-    those of placed people, the gradients those of the detector's own maps.
+    What grouping costs in training is the first less the last. Candidates are those of
+    placed people, the gradients those of the detector's own maps.
 
     Args:
         method (Method): A CenterGroup, in float32 or under autocast.
@@ -43,6 +44,8 @@ class TrainingSteps:
         self.model._detector_is_loaded = True
         self.model.train()
         self.model.head.detector.train()
+        # As in every training of the configs, see FlushDenormalsHook.
+        torch.set_flush_denormal(True)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-6)
 
     def functions(self) -> dict[str, Callable[[], None]]:
@@ -50,7 +53,7 @@ class TrainingSteps:
         return {
             WHOLE: partial(self._step, self._whole_loss),
             DETECTOR: partial(self._step, self._detector_loss),
-            RESIDUAL: partial(self._step, self._residual_loss),
+            WITH_RESIDUAL: partial(self._step, self._residual_loss),
         }
 
     def _step(self, loss: Callable[[], Tensor]) -> None:
@@ -66,7 +69,10 @@ class TrainingSteps:
 
     def _detector_loss(self) -> Tensor:
         """As of a HigherHRNet, without the tags' loss, as CenterGroup trains it."""
-        stages, _ = self.model.head.detector(self._features())
+        return self._heatmap_loss(self.model.extract_feat(self.method.inputs))
+
+    def _heatmap_loss(self, features: Sequence[Tensor]) -> Tensor:
+        stages, _ = self.model.head.detector(features)
         total = 0
         for level, maps in enumerate(stages):
             target = torch.stack([s.gt_fields.heatmaps[level] for s in self.samples])
@@ -75,20 +81,13 @@ class TrainingSteps:
         return total
 
     def _residual_loss(self) -> Tensor:
-        """Forward and backward of the residual CNNs on a feature that needs both."""
-        with torch.no_grad():
-            shape = [n // 4 for n in reversed(self.method.settings.size)]
-            channels = self.model.head.tokenizer.keypoint_cnn.project[0].in_channels
-            feature = self.method.inputs.new_zeros(
-                self.method.settings.batch, channels, *shape
-            ).normal_()
-        feature.requires_grad_()
+        features = self.model.extract_feat(self.method.inputs)
+        total = self._heatmap_loss(features)
         tokenizer = self.model.head.tokenizer
-        cnns = [tokenizer.keypoint_cnn, tokenizer.center_cnn]
-        return sum(cnn(feature).square().mean() for cnn in cnns if cnn is not None)
-
-    def _features(self):
-        return self.model.extract_feat(self.method.inputs)
+        for cnn in (tokenizer.keypoint_cnn, tokenizer.center_cnn):
+            if cnn is not None:
+                total = total + cnn(features[0]).square().mean()
+        return total
 
 
 def make_training_samples(method: Method, people: PlacedPeople) -> list[PoseDataSample]:
@@ -147,8 +146,8 @@ def measure_training(
 
     Returns:
         dict: ``method``, ``people``, ``steps`` (:class:`Spread` by name), ``bytes`` by
-        name, and ``overhead``, the median over runs of (whole - detector - residual
-        CNN) / detector.
+        name, and two medians over runs, as shares of the detector's step: ``overhead``
+        of what follows the residual CNN, and ``residual_share`` of that.
     """
     functions = TrainingSteps(method, count).functions()
     clock = clock_of(method.model)
@@ -162,8 +161,8 @@ def measure_training(
             clock.finish()
             if index >= warm_up:
                 seconds[name].append(clock.seconds(start, end))
-    whole, detector, residual = (
-        np.array(seconds[name]) for name in (WHOLE, DETECTOR, RESIDUAL)
+    whole, detector, with_residual = (
+        np.array(seconds[name]) for name in (WHOLE, DETECTOR, WITH_RESIDUAL)
     )
     device = method.settings.device
     memory = {
@@ -174,6 +173,6 @@ def measure_training(
         people=count,
         steps={name: spread(times)._asdict() for name, times in seconds.items()},
         bytes=memory,
-        overhead=float(np.median((whole - detector - residual) / detector)),
-        residual_share=float(np.median(residual / detector)),
+        overhead=float(np.median((whole - with_residual) / detector)),
+        residual_share=float(np.median((with_residual - detector) / detector)),
     )

@@ -9,6 +9,9 @@ from ..structures import Candidates
 
 # Side of the blocks that the search for the best pixels looks at first.
 BLOCK = 16
+# Pixels that a CPU takes at a time: larger intermediate maps leave its cache, and their
+# memory comes from the system and goes back to it with every operation.
+CPU_PIXELS = 2**21
 
 
 def sliding_max(maps: Tensor, kernel_size: int, dim: int) -> Tensor:
@@ -114,9 +117,7 @@ def select_candidates(
         Candidates: coords (B, T, M, 2), scores and valid (B, T, M).
     """
     width = heatmaps.shape[-1]
-    heatmaps = torch.where(inside, heatmaps, heatmaps.new_zeros(()))
-    peaks = keep_local_maxima(heatmaps, kernel_size)
-    scores, index = best_pixels(peaks, num_candidates)
+    scores, index = _best_peaks(heatmaps, inside, kernel_size, num_candidates)
     coords = torch.stack(
         (index % width, torch.div(index, width, rounding_mode='floor')), dim=-1
     )
@@ -124,3 +125,19 @@ def select_candidates(
     usable = usable.flatten(2).expand(-1, heatmaps.shape[1], -1).gather(2, index)
     valid = (scores >= score_floor) | (ranks < min_candidates)
     return Candidates(coords, scores, valid & usable & (scores > 0))
+
+
+def _best_peaks(
+    heatmaps: Tensor, inside: Tensor, kernel_size: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """Values and indices (B, T, M) of the highest local maxima inside the image."""
+    batch, num_types, height, width = heatmaps.shape
+    at_once = num_types
+    if not heatmaps.is_cuda:
+        at_once = max(1, CPU_PIXELS // (batch * height * width))
+    found = []
+    for maps in heatmaps.split(at_once, 1):
+        maps = torch.where(inside, maps, maps.new_zeros(()))
+        found.append(best_pixels(keep_local_maxima(maps, kernel_size), count))
+    values, indices = zip(*found, strict=True)
+    return torch.cat(values, 1), torch.cat(indices, 1)

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from centergroup_mm.ops import candidates as candidates_module
 from centergroup_mm.ops.candidates import (
     best_pixels,
     keep_local_maxima,
@@ -246,6 +247,16 @@ def test_agrees_with_brute_force(seed):
             torch.testing.assert_close(
                 found, torch.tensor(expected, dtype=torch.float64)
             )
+
+
+@pytest.mark.parametrize('pixels', [1, 500, 2**21])
+def test_maps_may_be_taken_a_few_at_a_time(pixels, monkeypatch):
+    maps = random_maps((2, 5, 12, 16), seed=0)
+    expected = select(maps)
+    monkeypatch.setattr(candidates_module, 'CPU_PIXELS', pixels)
+    found = select(maps)
+    for name in ('coords', 'scores', 'valid'):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
 def test_batched_equals_single():
