@@ -92,18 +92,29 @@ class Benchmark:
         return result
 
     def build(self) -> list[Method]:
-        methods = []
-        for config in self.args.configs:
-            for name in self.args.memory_format:
-                last = name == 'channels_last'
-                settings = replace(self.settings, channels_last=last)
-                method = Method(config, settings, self.overrides)
-                methods.append(method)
-                if self.args.dense and hasattr(method.model.head, 'tokenizer'):
-                    dense = self.overrides | {'model.head.tokenizer.patches': False}
-                    methods.append(Method(config, settings, dense))
-                    methods[-1].name += ', dense CNN'
-        return methods
+        return [
+            method
+            for config in self.args.configs
+            for name in self.args.memory_format
+            for method in self.build_one(config, name == 'channels_last')
+        ]
+
+    def build_one(self, config: str, channels_last: bool) -> Iterator[Method]:
+        """A method and, as asked for, its dense version; a peer that fails is left."""
+        settings = replace(self.settings, channels_last=channels_last)
+        try:
+            method = Method(config, settings, self.overrides)
+        except (ImportError, KeyError) as error:
+            if '::' not in config:
+                raise
+            print(f'benchmark: {config} is left out: {error}', file=sys.stderr)
+            return
+        yield method
+        if self.args.dense and hasattr(method.model.head, 'tokenizer'):
+            dense = self.overrides | {'model.head.tokenizer.patches': False}
+            method = Method(config, settings, dense)
+            method.name += ', dense CNN'
+            yield method
 
     def time(self, methods: list[Method]) -> dict:
         args = self.args

@@ -3,7 +3,8 @@
 
 from .loading import measure_loading
 from .memory import dense_features, peak_bytes
-from .methods import DTYPES, Method, Settings, load_config
+from .methods import Method, load_config
+from .settings import DTYPES, Settings
 from .timing import Spread, time_methods
 from .training import measure_training
 

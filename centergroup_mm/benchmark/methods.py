@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models that are measured, and what they are given."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +14,14 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import MultilevelPixelData, PoseDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..datasets.synthetic import CrowdSpec, make_image
-from .people import PlacedDetector, PlacedMaps, draw_maps, place_people
+from .host_heads import HOST_MAPS, show_to_host_head
+from .people import PlacedDetector, draw_maps, place_people
+from .settings import DTYPES, Settings
 
-DTYPES = {
-    'float32': torch.float32,
-    'bfloat16': torch.bfloat16,
-    'float16': torch.float16,
-}
 PLACED, NETWORK_ONLY = 'placed people', 'network only'
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How every method is run.
-
-    Attributes:
-        size (tuple[int, int]): Input [w, h].
-        batch (int): Images at once.
-        device (str): As of torch.
-        dtype (str): A name of ``DTYPES``; others than float32 under autocast.
-        flip (bool): Whether there is a mirrored view.
-        channels_last (bool): Memory format of the weights and maps.
-        compile (bool): Whether the grouping is compiled.
-        image (str, optional): A photograph; without one a crowd is drawn.
-    """
-
-    size: tuple[int, int] = (768, 512)
-    batch: int = 1
-    device: str = 'cpu'
-    dtype: str = 'float32'
-    flip: bool = True
-    channels_last: bool = False
-    compile: bool = False
-    image: str | None = None
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
 
 class Method:
@@ -80,7 +46,10 @@ class Method:
         if settings.compile and self.config.model.head.type == 'CenterGroupHead':
             self.config.merge_from_dict({'model.head.grouping.compile_options': {}})
         self.config.merge_from_dict(overrides or {})
-        self.config.model.test_cfg.flip_test = settings.flip
+        # A peer of which nobody flips images is not made to.
+        test_cfg = self.config.model.test_cfg
+        self.flip = settings.flip and test_cfg.get('flip_test', False)
+        test_cfg.flip_test = self.flip
         self.metainfo = metainfo_of(self.config)
         self.num_keypoints = len(self.metainfo['flip_indices'])
         torch.manual_seed(0)
@@ -91,22 +60,29 @@ class Method:
         self.model.to(settings.device)
         self.inputs = self._load_inputs()
         self.samples = make_samples(settings, self.metainfo['flip_indices'])
-        self._maps: dict[int, PlacedMaps] = {}
+        self._shown: dict[int, Any] = {}
         self.kind = self._place_detector()
         self._features: Any = None
 
     def show(self, count: int) -> None:
         """Set the number of people in the images; the same ones for all methods."""
-        settings = self.settings
-        if count not in self._maps:
+        settings, head = self.settings, self.model.head
+        if self.kind == NETWORK_ONLY:
+            return
+        if count not in self._shown:
             people = place_people(
                 count, self.num_keypoints, settings.size, settings.batch
             )
-            self._maps[count] = draw_maps(people, settings.size)
-        if hasattr(self.model.head, 'detector'):
-            self.model.head.detector.show(self._maps[count])
-        elif self.kind == PLACED:
-            self._show_to_host_head(self._maps[count])
+            if hasattr(head, 'detector'):
+                self._shown[count] = draw_maps(people, settings.size)
+            else:
+                draw = HOST_MAPS[type(head).__name__]
+                self._shown[count] = draw(head, people, self.metainfo, settings)
+        if hasattr(head, 'detector'):
+            head.detector.show(self._shown[count])
+        else:
+            views = self._shown[count]
+            show_to_host_head(head, views if self.flip else views[:1])
 
     def autocast(self) -> AbstractContextManager:
         dtype = DTYPES[self.settings.dtype]
@@ -120,16 +96,17 @@ class Method:
             if self.kind == PLACED:
                 self.model.predict(self.inputs, self.samples)
             else:
-                self.model.head.forward(self.model.extract_feat(self.inputs))
+                for view in self._views():
+                    self.model.head.forward(self.model.extract_feat(view))
+
+    def _views(self) -> list[Tensor]:
+        return [self.inputs, self.inputs.flip(-1)] if self.flip else [self.inputs]
 
     def keep_features(self) -> None:
         """Compute the features that :meth:`predict_from_features` starts from."""
         with torch.inference_mode(), self.autocast():
-            views = [self.inputs]
-            if self.settings.flip:
-                views.append(self.inputs.flip(-1))
-            maps = [self.model.extract_feat(view) for view in views]
-            self._features = maps if self.settings.flip else maps[0]
+            maps = [self.model.extract_feat(view) for view in self._views()]
+            self._features = maps if self.flip else maps[0]
 
     def predict_from_features(self) -> None:
         """Everything behind backbone and heatmap head, on kept features."""
@@ -169,31 +146,8 @@ class Method:
             types = [*self.metainfo['flip_indices'], self.num_keypoints]
             head.detector = PlacedDetector(head.detector, types).eval()
             return PLACED
-        # The host's associative embedding: maps and tags at one resolution.
-        return (
-            PLACED
-            if type(head).__name__ == 'AssociativeEmbeddingHead'
-            else (NETWORK_ONLY)
-        )
-
-    def _show_to_host_head(self, maps: PlacedMaps) -> None:
-        head = self.model.head
-        own: Callable = type(head).forward
-        level, tags = maps.heatmaps[0], maps.tags
-        views = [
-            tuple(m[:, : self.num_keypoints].to(self.settings.device) for m in view)
-            for view in ((level, tags), (level.flip(-1), tags.flip(-1)))
-        ]
-        flip = self.metainfo['flip_indices']
-        views[1] = tuple(m[:, flip] for m in views[1])
-        shown = cycle(views if self.settings.flip else views[:1])
-
-        def forward(feats):
-            own(head, feats)
-            # The head writes into the maps of the mirrored view.
-            return tuple(m.clone() for m in next(shown))
-
-        head.forward = forward
+        takes_maps = type(head).__name__ in HOST_MAPS and self.settings.batch == 1
+        return PLACED if takes_maps else NETWORK_ONLY
 
 
 def load_config(config: str) -> Config:
@@ -243,8 +197,3 @@ def make_samples(settings: Settings, flip_indices: list[int]) -> list[PoseDataSa
         sample.input_masks = MultilevelPixelData(valid=list(masks))
         samples.append(sample.to(settings.device))
     return samples
-
-
-def parameters_of(model: nn.Module) -> int:
-    """Number of weights."""
-    return sum(weight.numel() for weight in model.parameters())

@@ -31,6 +31,7 @@ ALLOWED = {
     'conversion': {'structures'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
+    'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
     'engine': set(),
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
