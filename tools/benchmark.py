@@ -71,6 +71,10 @@ class Benchmark:
 
     def run(self) -> dict:
         args = self.args
+        if 'training' in args.measure:
+            # As in trainings by the configs. Threads inherit it from the one that
+            # starts them, so it comes before all work.
+            torch.set_flush_denormal(True)
         result = dict(
             machine=describe_machine(args.device),
             command=shlex.join(['python', *sys.argv]),

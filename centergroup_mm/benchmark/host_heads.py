@@ -64,19 +64,23 @@ HOST_MAPS = {
 }
 
 
-def show_to_host_head(head: nn.Module, views: list[Maps]) -> None:
-    """Let a head run its layers and give out the maps of placed people.
+class HostHead:
+    """Lets a head run its layers and give out the maps of placed people.
 
     Args:
-        head (nn.Module): Called once for each view in turn.
-        views (list[tuple[Tensor, Tensor]]): Maps of the original and, with a flip test,
-            the mirrored view.
+        head (nn.Module): Its ``forward`` is replaced, once.
     """
-    shown = cycle(views)
 
-    def forward(feats):
-        type(head).forward(head, feats)
+    def __init__(self, head: nn.Module) -> None:
+        self._own = head.forward
+        self._views = cycle(())
+        head.forward = self._forward
+
+    def show(self, views: list[Maps]) -> None:
+        """Set the maps of the original and, with a flip test, the mirrored view."""
+        self._views = cycle(views)
+
+    def _forward(self, feats) -> Maps:
+        self._own(feats)
         # The host writes into the maps of the mirrored view.
-        return tuple(maps.clone() for maps in next(shown))
-
-    head.forward = forward
+        return tuple(maps.clone() for maps in next(self._views))

@@ -17,7 +17,7 @@ from mmpose.structures import MultilevelPixelData, PoseDataSample
 from torch import Tensor
 
 from ..datasets.synthetic import CrowdSpec, make_image
-from .host_heads import HOST_MAPS, show_to_host_head
+from .host_heads import HOST_MAPS, HostHead
 from .people import PlacedDetector, draw_maps, place_people
 from .settings import DTYPES, Settings
 
@@ -61,6 +61,7 @@ class Method:
         self.inputs = self._load_inputs()
         self.samples = make_samples(settings, self.metainfo['flip_indices'])
         self._shown: dict[int, Any] = {}
+        self._host_head: HostHead | None = None
         self.kind = self._place_detector()
         self._features: Any = None
 
@@ -82,7 +83,7 @@ class Method:
             head.detector.show(self._shown[count])
         else:
             views = self._shown[count]
-            show_to_host_head(head, views if self.flip else views[:1])
+            self._host_head.show(views if self.flip else views[:1])
 
     def autocast(self) -> AbstractContextManager:
         dtype = DTYPES[self.settings.dtype]
@@ -147,6 +148,8 @@ class Method:
             head.detector = PlacedDetector(head.detector, types).eval()
             return PLACED
         takes_maps = type(head).__name__ in HOST_MAPS and self.settings.batch == 1
+        if takes_maps:
+            self._host_head = HostHead(head)
         return PLACED if takes_maps else NETWORK_ONLY
 
 

@@ -39,7 +39,8 @@ Progress = Callable[[Iterable, int], Iterator]
 def spread(seconds: Sequence[float]) -> Spread:
     """Median and quartiles of runs, in milliseconds."""
     low, median, high = 1000 * np.percentile(seconds, (25, 50, 75))
-    return Spread(float(median), float(low), float(high), len(seconds))
+    # Clocks tell no more than microseconds.
+    return Spread(*(round(float(ms), 3) for ms in (median, low, high)), len(seconds))
 
 
 def summarise(runs: Sequence[dict[str, float]]) -> dict[str, Spread]:

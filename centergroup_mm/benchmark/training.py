@@ -44,8 +44,6 @@ class TrainingSteps:
         self.model._detector_is_loaded = True
         self.model.train()
         self.model.head.detector.train()
-        # As in every training of the configs, see FlushDenormalsHook.
-        torch.set_flush_denormal(True)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-6)
 
     def functions(self) -> dict[str, Callable[[], None]]:

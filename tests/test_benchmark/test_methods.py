@@ -46,6 +46,7 @@ def test_peers_of_the_host(config, kind):
     assert method.kind == kind
     (row,) = time_methods([method], [3], runs=1, warm_up=0, progress=in_order)
     assert row['times']['network']['median'] > 0
+    assert row['times']['heads']['median'] > 0
     if kind == PLACED:
         assert row['people'] == 3
         assert row['times']['decoding']['median'] > 0

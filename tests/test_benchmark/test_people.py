@@ -55,13 +55,17 @@ def test_their_keypoints_are_the_candidates_and_noise_is_none_by_score():
     keypoints, centers = codec.find_candidates(full, inside, inside)
     for k in range(K):
         seen = people.keypoints[0][people.visible[0][:, k] > 0, k]
-        found = keypoints.coords[0, k][keypoints.scores[0, k] > 0.5].numpy()
-        for point in seen:
-            # Of two people within the window one hides the other.
-            assert np.abs(found - point).max(1).min() <= 5
+        strong = keypoints.scores[0, k] > 0.5
+        for point in keypoints.coords[0, k][strong].numpy():
+            # Enlarged without interpolation, a peak is a plateau of two pixels.
+            assert np.abs(seen - point).max(1).min() < 2
+        # Of two people within the window one hides the other.
+        assert strong.any()
     assert (centers.scores > 0.5).any()
-    noise = full[full < 0.01]
-    assert 0 < noise.max() <= NOISE
+    (points,), (visible,) = people
+    clean = torch.from_numpy(codec.encode(points, visible)['heatmaps'][1])
+    noise = maps.heatmaps[1][0] - clean
+    assert noise.min() >= -1e-6 and noise.max() <= NOISE + 1e-6 < codec.score_floor
 
 
 def test_every_person_has_a_tag_of_its_own():
