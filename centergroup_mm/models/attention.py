@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attention of centers over keypoints, one head per keypoint type (paper 4.2)."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -59,15 +60,25 @@ class CenterKeypointAttention(nn.Module):
         Returns:
             tuple[Tensor, Tensor]: attention (B, P, K, N), attended values (B, P, K, d).
         """
-        query = self._split_heads(self.query(centers + center_embedding))
-        key = self._split_heads(self.key(keypoints + keypoint_embedding))
-        value = self._split_heads(self.value(keypoints))
-        logits = query @ key.transpose(-1, -2) * self.scale
+        # Keys and values of N keypoints and K heads are never built: there are far
+        # fewer centers, so q (W x + b) is computed as (q W) x + q b, and the values'
+        # layer comes after the mean over the keypoints (attention sums to 1).
+        shape = (self.num_heads, centers.shape[1])
+        query = self.query(centers + center_embedding) * self.scale
+        query = query.unflatten(-1, (self.num_heads, -1))
+        weight, bias = self._split_heads(self.key)
+        reach = torch.einsum('bpkd,kde->bkpe', query, weight).flatten(1, 2)
+        logits = reach @ (keypoints + keypoint_embedding).mT
+        logits = logits.unflatten(1, shape)
+        logits = logits + torch.einsum('bpkd,kd->bkp', query, bias)[..., None]
         logits = logits.masked_fill(key_padding_mask[:, None, None], float('-inf'))
         attention = logits.softmax(-1)
-        attended = attention @ value
-        return attention.transpose(1, 2), attended.transpose(1, 2)
+        weight, bias = self._split_heads(self.value)
+        mean = (attention.flatten(1, 2) @ keypoints).unflatten(1, shape)
+        attended = torch.einsum('bkpe,kde->bpkd', mean, weight) + bias
+        return attention.transpose(1, 2), attended
 
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """(B, N, K*d) to (B, K, N, d)."""
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+    def _split_heads(self, layer: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Weight (K, d, D) and bias (K, d) of each head."""
+        heads = (self.num_heads, -1)
+        return layer.weight.unflatten(0, heads), layer.bias.unflatten(0, heads)

@@ -3,6 +3,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from mmpose.models.pose_estimators import BottomupPoseEstimator
@@ -13,6 +14,8 @@ from torch import Tensor
 from .checkpoints import check_whole
 from .explanation import explanation_to_image
 
+AUTOCAST_DTYPES = ('bfloat16', 'float16')
+
 
 @MODELS.register_module()
 class BatchedPoseEstimator(BottomupPoseEstimator):
@@ -20,8 +23,10 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
 
     Beyond the host's :class:`BottomupPoseEstimator`: the mirrored view of the flip test
     runs in one batch with the original, batches may mix image sizes, with the result of
-    one image after the other, and a checkpoint must fit (see
-    :mod:`centergroup_mm.models.checkpoints`).
+    one image after the other, a checkpoint must fit (see
+    :mod:`centergroup_mm.models.checkpoints`), and ``autocast='bfloat16'`` or
+    ``'float16'`` in ``test_cfg`` tests in mixed precision; coordinates and heatmaps
+    behind the network stay in single precision.
 
     Args:
         channels_last (bool): Keep convolutions' weights, and with them all maps, in
@@ -53,16 +58,29 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
 
         Raises:
             ValueError: If there are several scales without ``multiscale_test``, or one
-                with it.
+                with it; or if ``autocast`` names another type.
         """
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
-        for size, indices in _group_by_size(data_samples).items():
-            self._predict_size(
-                [_crop(scale[indices], size, scales[0]) for scale in scales],
-                [data_samples[i] for i in indices],
-            )
+        with self._autocast(scales[0].device.type):
+            for size, indices in _group_by_size(data_samples).items():
+                self._predict_size(
+                    [_crop(scale[indices], size, scales[0]) for scale in scales],
+                    [data_samples[i] for i in indices],
+                )
         return data_samples
+
+    def _autocast(self, device_type: str) -> AbstractContextManager:
+        """As ``test_cfg.autocast`` says."""
+        name = self.test_cfg.get('autocast')
+        if name is None:
+            return nullcontext()
+        if name not in AUTOCAST_DTYPES:
+            raise ValueError(
+                f'model.test_cfg has autocast={name!r}; expected one of '
+                f'{AUTOCAST_DTYPES}, or None for single precision.'
+            )
+        return torch.autocast(device_type, getattr(torch, name))
 
     def _check_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
         """Before weights are loaded, by whatever wrapper."""

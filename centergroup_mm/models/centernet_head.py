@@ -255,21 +255,27 @@ def _gather_persons(samples: SampleList) -> tuple[Tensor, Tensor, Tensor, Tensor
         tuple[Tensor, Tensor, Tensor, Tensor]: keypoints (G, K, 2); bool visible (G, K);
         the centers' pixels int64 (G, 2); indices of the images (G,).
     """
-    persons = []
-    for index, sample in enumerate(samples):
-        labels = sample.gt_instance_labels
-        shift = FEATURE_STRIDE - 1 if sample.metainfo.get('flip') else 0
-        keypoints = labels.keypoints - labels.keypoints.new_tensor((shift, 0))
-        width = sample.metainfo['input_size'][0] // FEATURE_STRIDE
-        place, shown = labels.tag_indices[:, -1].unbind(-1)
-        pixels = torch.stack((place % width, place // width), -1)
-        # A person without a keypoint at this level has no center there.
-        images = torch.where(shown > 0, index, -1)
-        persons.append(
-            (keypoints / FEATURE_STRIDE, labels.keypoints_visible > 0, pixels, images)
-        )
-    keypoints, visible, pixels, images = (
-        torch.cat(part) for part in zip(*persons, strict=True)
+    labels = [sample.gt_instance_labels for sample in samples]
+    keypoints, visible, tag_indices = (
+        torch.cat([getattr(own, name) for own in labels])
+        for name in ('keypoints', 'keypoints_visible', 'tag_indices')
     )
-    kept = images >= 0
-    return keypoints[kept], visible[kept], pixels[kept], images[kept]
+    device = keypoints.device
+    shifts = [FEATURE_STRIDE - 1 if s.metainfo.get('flip') else 0 for s in samples]
+    counts = torch.tensor([len(own.keypoints) for own in labels], device=device)
+    images = torch.arange(len(samples), device=device)
+    # Told the length, a GPU need not be asked for it.
+    images = images.repeat_interleave(counts, output_size=len(keypoints))
+    x_shift = keypoints.new_tensor(shifts)[images, None]
+    keypoints = torch.stack((keypoints[..., 0] - x_shift, keypoints[..., 1]), -1)
+    width = samples[0].metainfo['input_size'][0] // FEATURE_STRIDE
+    place, shown = tag_indices[:, -1].unbind(-1)
+    pixels = torch.stack((place % width, place // width), -1)
+    # A person without a keypoint at this level has no center there.
+    kept = shown > 0
+    return (
+        keypoints[kept] / FEATURE_STRIDE,
+        visible[kept] > 0,
+        pixels[kept],
+        images[kept],
+    )

@@ -45,6 +45,17 @@ class GroupingModule(nn.Module):
         return GroupingOutput(attention, visibility.squeeze(-1), center.squeeze(-1))
 
 
+def _without_weights(attention: nn.Module, args: tuple, kwargs: dict) -> tuple:
+    """The host's layer asks torch for attention weights and throws them away; without
+    them torch takes its fused attention."""
+    return args, {**kwargs, 'need_weights': False}
+
+
+def _is_recorded() -> bool:
+    """Whether a larger whole is being traced, exported or compiled."""
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+
+
 class GroupingTransformer(BaseModule):
     """Initial MLP, encoder over all tokens, grouping modules between its layers.
 
@@ -61,6 +72,9 @@ class GroupingTransformer(BaseModule):
             released models do. Defaults to False, the paper.
         group_before_encoder (bool): One more grouping module in front of the encoder,
             as in the released models. Defaults to False, the paper.
+        compile_options (dict, optional): Arguments of ``torch.compile``, by which
+            inference is compiled; an empty dict for its defaults. Shapes are those of
+            the first call, others compile anew. Defaults to None, not compiled.
     """
 
     def __init__(
@@ -74,6 +88,7 @@ class GroupingTransformer(BaseModule):
         dropout: float = 0.1,
         encoder_skip: bool = False,
         group_before_encoder: bool = False,
+        compile_options: dict | None = None,
     ) -> None:
         super().__init__(
             init_cfg=dict(type='Xavier', layer='Linear', distribution='uniform')
@@ -100,10 +115,20 @@ class GroupingTransformer(BaseModule):
             )
             for _ in range(num_layers)
         )
+        for layer in self.encoder:
+            layer.self_attn.attn.register_forward_pre_hook(
+                _without_weights, with_kwargs=True
+            )
         self.grouping_modules = nn.ModuleList(
             GroupingModule(num_keypoints, embed_dims, head_dims)
             for _ in range(num_layers + group_before_encoder)
         )
+        # A function and no method of self: copies of the model call it as well.
+        self._compiled = None
+        if compile_options is not None:
+            self._compiled = torch.compile(
+                GroupingTransformer._group, dynamic=False, **compile_options
+            )
 
     @property
     def is_pruned(self) -> bool:
@@ -136,6 +161,14 @@ class GroupingTransformer(BaseModule):
                 'This model was loaded from a checkpoint pruned for inference: of its '
                 'grouping modules only the last is left. Train from an unpruned one.'
             )
+        if last_only and self._compiled and not _is_recorded():
+            return self._compiled(self, keypoints, centers, True)
+        return self._group(keypoints, centers, last_only)
+
+    def _group(
+        self, keypoints: Tokens, centers: Tokens, last_only: bool
+    ) -> list[GroupingOutput]:
+        """The arithmetic of :meth:`forward`."""
         num_keypoints = keypoints.features.shape[1]
         x = self.initial_mlp(torch.cat((keypoints.features, centers.features), 1))
         embedding = torch.cat((self._embed(keypoints), self._embed(centers)), 1)

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.models.heads import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
@@ -147,11 +148,11 @@ class HigherHRNetHead(BaseHead):
         flip_types(batch_data_samples, self.num_keypoints)
         stages, tags = self.detector(feats)
         # The host's loss reads the indices one by one: from a GPU each would wait.
-        indices = [
-            sample.gt_instance_labels.tag_indices[:, : self.detector.num_types].cpu()
-            for sample in batch_data_samples
-        ]
-        pull, push = self.tag_loss(tags.float(), indices)
+        indices = [s.gt_instance_labels.tag_indices for s in batch_data_samples]
+        together = torch.cat(indices)[:, : self.detector.num_types].cpu()
+        pull, push = self.tag_loss(
+            tags.float(), together.split([len(own) for own in indices])
+        )
         count = len(batch_data_samples)
         return dict(
             **staged_heatmap_loss(self.heatmap_loss, stages, batch_data_samples),

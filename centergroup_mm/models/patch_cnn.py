@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from ..ops.sampling import bilinear_neighbours
 from .layers import ResidualCNN
 
-# Small convolutions run at less than a large one's speed; measured on a CPU.
-PATCH_OVERHEAD = 1.5
+# Patches that go through the layers together: so many stay in a processor's cache.
+CHUNK = 192
+# Cost of a patch's pixel relative to one of the dense CNN; docs/performance.md has the
+# measurement. A little more than that, so that patches are never the dearer choice.
+PATCH_OVERHEAD = 1.25
 
 
 def read_residual_cnn(
@@ -46,8 +49,13 @@ def read_residual_cnn(
     places, token_place = torch.unique(
         (images * (height * width) + first)[valid], return_inverse=True
     )
-    patches, inside = _cut_patches(feature, places, margin=2 * len(cnn.blocks))
-    values = _run(cnn, patches, inside).flatten(2)[token_place]
+    margin = 2 * len(cnn.blocks)
+    values = torch.cat(
+        [
+            _run(cnn, *_cut_patches(feature, chunk, margin)).flatten(2)
+            for chunk in places.split(CHUNK)
+        ]
+    )[token_place]
     read = (values * weights[valid][:, None].to(values)).sum(-1)
     output = read.new_zeros(*valid.shape, read.shape[-1])
     output[valid] = read

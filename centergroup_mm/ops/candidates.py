@@ -7,23 +7,26 @@ from torch import Tensor
 
 from ..structures import Candidates
 
+# Side of the blocks that the search for the best pixels looks at first.
+BLOCK = 16
+# Pixels that a CPU takes at a time: larger intermediate maps leave its cache, and their
+# memory comes from the system and goes back to it with every operation.
+CPU_PIXELS = 2**21
+
 
 def sliding_max(maps: Tensor, kernel_size: int, dim: int) -> Tensor:
-    """Maximum over a window along one dimension; the window ignores what lies outside.
+    """Maximum over the windows that lie within the map, along one dimension.
 
     Windows grow by doubling: the maximum over 2n pixels is that of two windows of n.
 
     Args:
         maps (Tensor): Any shape.
-        kernel_size (int): Odd length of the window.
+        kernel_size (int): Length of the window.
         dim (int): -1 or -2.
 
     Returns:
-        Tensor: Same shape.
+        Tensor: Same shape, but shorter by ``kernel_size - 1`` along ``dim``.
     """
-    half = kernel_size // 2
-    pad = (half, half) if dim == -1 else (0, 0, half, half)
-    maps = F.pad(maps, pad, value=float('-inf'))
     reached = 1
     while reached < kernel_size:
         step = min(reached, kernel_size - reached)
@@ -49,8 +52,41 @@ def keep_local_maxima(heatmaps: Tensor, kernel_size: int) -> Tensor:
         Tensor: (B, C, h, w), the input at local maxima (every pixel of a plateau
         included) and 0 elsewhere.
     """
-    window_max = sliding_max(sliding_max(heatmaps, kernel_size, -1), kernel_size, -2)
-    return heatmaps * (window_max == heatmaps)
+    half = kernel_size // 2
+    padded = F.pad(heatmaps, (half,) * 4, value=float('-inf'))
+    window_max = sliding_max(sliding_max(padded, kernel_size, -2), kernel_size, -1)
+    # A choice, not a product with a mask, which would convert the mask first.
+    return torch.where(window_max == heatmaps, heatmaps, heatmaps.new_zeros(()))
+
+
+def best_pixels(maps: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The highest pixels of every map, best first.
+
+    They lie in the ``count`` blocks with the highest maxima: a block that holds one of
+    them has a maximum at least as high. Only these blocks are searched.
+
+    Args:
+        maps (Tensor): (B, C, h, w).
+        count (int): M, at most h * w.
+
+    Returns:
+        tuple[Tensor, Tensor]: values and int64 indices into the flattened map, (B, C,
+        M); as of ``maps.flatten(2).topk(M)`` but for the order of equal values.
+    """
+    height, width = maps.shape[-2:]
+    rows, columns = height // BLOCK, width // BLOCK
+    if height % BLOCK or width % BLOCK or rows * columns <= count:
+        return maps.flatten(2).topk(count)
+    # Over rows first, where neighbours in memory are compared many at a time.
+    block_max = maps.unflatten(3, (columns, BLOCK)).unflatten(2, (rows, BLOCK))
+    block_max = block_max.amax(3).amax(-1).flatten(2)
+    block = block_max.topk(count, sorted=False).indices
+    steps = torch.arange(BLOCK, device=maps.device)
+    y = torch.div(block, columns, rounding_mode='floor')[..., None] * BLOCK + steps
+    x = (block % columns)[..., None] * BLOCK + steps
+    index = (y[..., :, None] * width + x[..., None, :]).flatten(2)
+    values, best = maps.flatten(2).gather(2, index).topk(count)
+    return values, index.gather(2, best)
 
 
 def select_candidates(
@@ -81,8 +117,7 @@ def select_candidates(
         Candidates: coords (B, T, M, 2), scores and valid (B, T, M).
     """
     width = heatmaps.shape[-1]
-    peaks = keep_local_maxima(heatmaps * inside, kernel_size)
-    scores, index = peaks.flatten(2).topk(num_candidates)
+    scores, index = _best_peaks(heatmaps, inside, kernel_size, num_candidates)
     coords = torch.stack(
         (index % width, torch.div(index, width, rounding_mode='floor')), dim=-1
     )
@@ -90,3 +125,19 @@ def select_candidates(
     usable = usable.flatten(2).expand(-1, heatmaps.shape[1], -1).gather(2, index)
     valid = (scores >= score_floor) | (ranks < min_candidates)
     return Candidates(coords, scores, valid & usable & (scores > 0))
+
+
+def _best_peaks(
+    heatmaps: Tensor, inside: Tensor, kernel_size: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """Values and indices (B, T, M) of the highest local maxima inside the image."""
+    batch, num_types, height, width = heatmaps.shape
+    at_once = num_types
+    if not heatmaps.is_cuda:
+        at_once = max(1, CPU_PIXELS // (batch * height * width))
+    found = []
+    for maps in heatmaps.split(at_once, 1):
+        maps = torch.where(inside, maps, maps.new_zeros(()))
+        found.append(best_pixels(keep_local_maxima(maps, kernel_size), count))
+    values, indices = zip(*found, strict=True)
+    return torch.cat(values, 1), torch.cat(indices, 1)

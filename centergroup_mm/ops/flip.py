@@ -18,6 +18,21 @@ def mirror_coords(coords: Tensor, width: int) -> Tensor:
     return torch.stack((width - 1 - x, y), -1)
 
 
+def swap_types(values: Tensor, flip_indices: Sequence[int], dim: int = 1) -> Tensor:
+    """Put every type in the place of its mirror image.
+
+    Args:
+        values (Tensor): T entries along ``dim``.
+        flip_indices (Sequence[int]): For each of the T types its mirror image.
+        dim (int): Of the types.
+    """
+    index = torch.tensor(flip_indices)
+    if values.is_cuda:
+        # From pinned memory: another copy would wait for all the GPU has yet to do.
+        index = index.pin_memory()
+    return values.index_select(dim, index.to(values.device, non_blocking=True))
+
+
 def average_flipped_maps(maps: Tensor, flip_indices: Sequence[int]) -> Tensor:
     """Average the maps of both views in the frame of the original.
 
@@ -29,7 +44,7 @@ def average_flipped_maps(maps: Tensor, flip_indices: Sequence[int]) -> Tensor:
         Tensor: (B, T, h, w).
     """
     original, mirrored = maps.chunk(2)
-    return (original + mirrored.flip(-1)[:, flip_indices]) / 2
+    return (original + swap_types(mirrored.flip(-1), flip_indices)) / 2
 
 
 def stack_flipped_tags(tags: Tensor, flip_indices: Sequence[int] | None) -> Tensor:
@@ -49,7 +64,7 @@ def stack_flipped_tags(tags: Tensor, flip_indices: Sequence[int] | None) -> Tens
     if flip_indices is None:
         return tags[:, None]
     original, mirrored = tags.chunk(2)
-    return torch.stack((original, mirrored.flip(-1)[:, flip_indices]), 1)
+    return torch.stack((original, swap_types(mirrored.flip(-1), flip_indices)), 1)
 
 
 def add_mirrored_view(
@@ -68,11 +83,13 @@ def add_mirrored_view(
     Returns:
         Candidates: (2B, T, M).
     """
-    coords = mirror_coords(candidates.coords, width)[:, flip_indices]
+    own = (candidates.coords, candidates.scores, candidates.valid)
+    mirrored = (mirror_coords(candidates.coords, width), *own[1:])
     return Candidates(
-        torch.cat((candidates.coords, coords)),
-        torch.cat((candidates.scores, candidates.scores[:, flip_indices])),
-        torch.cat((candidates.valid, candidates.valid[:, flip_indices])),
+        *(
+            torch.cat((one, swap_types(other, flip_indices)))
+            for one, other in zip(own, mirrored, strict=True)
+        )
     )
 
 
@@ -101,8 +118,9 @@ def merge_views(
     coords, mirrored_coords = coords.chunk(2)
     visibility, mirrored_visibility = visibility.chunk(2)
     center, mirrored_center = center.chunk(2)
-    mirrored_coords = mirror_coords(mirrored_coords, width)[:, :, flip_indices]
-    mirrored_visibility = mirrored_visibility[:, :, flip_indices]
+    mirrored_coords = mirror_coords(mirrored_coords, width)
+    mirrored_coords = swap_types(mirrored_coords, flip_indices, 2)
+    mirrored_visibility = swap_types(mirrored_visibility, flip_indices, 2)
     surer = (mirrored_visibility > visibility)[..., None]
     return (
         torch.where(surer, mirrored_coords, coords),

@@ -23,8 +23,8 @@ def fuse_heatmaps(
 ) -> Tensor:
     """Average heatmaps over stages, views and scales at input resolution.
 
-    Stages and views are averaged before the final resizing: both are linear and
-    commute with it.
+    Views, then stages, are averaged before they are enlarged: averaging is linear and
+    commutes with resizing, and small maps cost less.
 
     Args:
         scales (Sequence[Sequence[Tensor]]): For each test scale the maps of the stages,
@@ -39,13 +39,13 @@ def fuse_heatmaps(
     """
     fused = None
     for stages in scales:
+        if flip_indices is not None:
+            stages = [average_flipped_maps(maps, flip_indices) for maps in stages]
         mean = stages[0]
         for finer in stages[1:]:
             height, width = finer.shape[-2:]
             mean = resize_maps(mean, (width, height)) + finer
-        mean = mean / len(stages)
-        if flip_indices is not None:
-            mean = average_flipped_maps(mean, flip_indices)
-        full = resize_maps(mean, size)
+        # Each map on its own in memory, for everything behind works map by map.
+        full = resize_maps((mean / len(stages)).contiguous(), size)
         fused = full if fused is None else fused + full
-    return fused / len(scales)
+    return fused if len(scales) == 1 else fused / len(scales)

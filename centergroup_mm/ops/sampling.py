@@ -25,7 +25,7 @@ def read_bilinear(maps: Tensor, coords: Tensor, size: tuple[int, int]) -> Tensor
     Returns:
         Tensor: (B, N, C).
     """
-    extent = coords.new_tensor(size, dtype=torch.float32)
+    extent = _to_extent(size, coords)
     grid = (coords.float() + 0.5) / extent * 2 - 1
     values = F.grid_sample(
         maps, grid[:, None], padding_mode='border', align_corners=False
@@ -48,8 +48,8 @@ def bilinear_neighbours(
         float (B, N, 4) weights that sum to 1.
     """
     width = map_size[0]
-    map_extent = coords.new_tensor(map_size, dtype=torch.float32)
-    ratio = map_extent / coords.new_tensor(size, dtype=torch.float32)
+    map_extent = _to_extent(map_size, coords)
+    ratio = map_extent / _to_extent(size, coords)
     place = (coords.float() + 0.5) * ratio - 0.5
     place = torch.minimum(place.clamp(min=0), map_extent - 1)
     low = place.floor()
@@ -79,3 +79,11 @@ def read_pixels(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
     height, width = maps.shape[-2:]
     index = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
     return maps.flatten(2).gather(2, index)
+
+
+def _to_extent(size: tuple[int, int], like: Tensor) -> Tensor:
+    """float32 (2,) on the device of ``like``.
+
+    Filled there: a copy from the host would wait for all that a GPU has yet to do.
+    """
+    return torch.stack([like.new_full((), side, dtype=torch.float32) for side in size])

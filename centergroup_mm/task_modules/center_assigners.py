@@ -117,11 +117,13 @@ class GreedyCenterAssigner(CenterAssigner):
         return cost <= self.max_cost
 
     def _solve(self, cost, allowed):
-        rows, columns = np.nonzero(allowed)
-        matched_rows, matched_columns = [], []
-        for pair in np.argsort(cost[rows, columns], kind='stable'):
-            row, column = rows[pair], columns[pair]
-            if row not in matched_rows and column not in matched_columns:
-                matched_rows.append(row)
-                matched_columns.append(column)
-        return np.array(matched_rows, int), np.array(matched_columns, int)
+        left = np.where(allowed, cost, np.inf)
+        rows, columns = [], []
+        for _ in range(min(cost.shape)):
+            row, column = divmod(int(left.argmin()), left.shape[1])
+            if left[row, column] == np.inf:
+                break
+            rows.append(row)
+            columns.append(column)
+            left[row], left[:, column] = np.inf, np.inf
+        return np.array(rows, int), np.array(columns, int)

@@ -220,3 +220,34 @@ def test_channels_last_gives_the_same_poses(build, make_images, make_sample):
     (found,) = predict(by_pixel, images, [sample])
     assert len(found) > 0
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
+def test_mixed_precision_keeps_coordinates(build, make_images, make_sample, dtype):
+    """Coordinates are whole pixels plus or minus a quarter, beyond 256 too: half
+    precision holds no such numbers there."""
+    size = (320, 64)
+    images, samples = make_images(size), [make_sample(size=size)]
+    settings = {'test_cfg.flip_test': True}
+    (single,) = predict(build(settings), images, samples)
+    mixed_model = build(settings | {'test_cfg.autocast': dtype})
+    seen = []
+    mixed_model.backbone.register_forward_hook(lambda *args: seen.append(args[2]))
+    (mixed,) = predict(mixed_model, images, samples)
+    assert seen[0][0].dtype == getattr(torch, dtype)
+    check_form(mixed)
+    assert mixed.keypoint_scores.dtype == mixed.bbox_scores.dtype == np.float32
+    steps = np.abs(mixed.keypoints - 0.5) % 1
+    np.testing.assert_allclose(np.minimum(steps, 1 - steps), 0.25, atol=1e-3)
+    assert (mixed.keypoints[..., 0] > 256).any()
+    # Bfloat16 has eight bits: heatmaps and with them candidates differ a little.
+    assert abs(len(mixed) - len(single)) <= 2
+    np.testing.assert_allclose(
+        np.sort(mixed.bbox_scores)[-3:], np.sort(single.bbox_scores)[-3:], atol=0.1
+    )
+
+
+def test_unknown_precision_is_an_error(build, make_images, make_sample):
+    model = build({'test_cfg.autocast': 'half'})
+    with pytest.raises(ValueError, match="autocast='half'.*bfloat16"):
+        predict(model, make_images((64, 64)), [make_sample()])

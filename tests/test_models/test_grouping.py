@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The grouping transformer: invariances, masks, stages."""
 
+import copy
+
 import pytest
 import torch
 
@@ -220,3 +222,46 @@ def test_dropout_is_in_the_encoder_only():
     (before, after, _), (same, other, _) = transformer(*tokens), transformer(*tokens)
     assert_equal(same, before)
     assert (other.center - after.center).abs().max() > 1e-3
+
+
+@variants
+@torch.no_grad()
+def test_compiled_agrees_with_eager(variant):
+    torch.manual_seed(0)
+    eager = make(**variant)
+    compiled = make(**variant, compile_options=dict(backend='aot_eager'))
+    compiled.load_state_dict(eager.state_dict())
+    for _ in range(2):
+        tokens = make_tokens()
+        (expected,) = eager(*tokens, last_only=True)
+        (found,) = compiled(*tokens, last_only=True)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_copy_of_a_compiled_one_has_weights_of_its_own():
+    compiled = make(compile_options=dict(backend='aot_eager'))
+    tokens = make_tokens()
+    (before,) = compiled(*tokens, last_only=True)
+    other = copy.deepcopy(compiled)
+    for parameter in other.parameters():
+        parameter.mul_(0.5)
+    (changed,) = other(*tokens, last_only=True)
+    (after,) = compiled(*tokens, last_only=True)
+    assert torch.equal(before.visibility, after.visibility)
+    assert not torch.allclose(changed.visibility, after.visibility)
+
+
+def test_self_attention_asks_for_no_weights():
+    """Torch's fused attention says the same as the one that returns its weights."""
+    attention = make().encoder[0].self_attn.attn
+    query, value = torch.randn(2, N, B, D)
+    dropped = torch.zeros(B, N, dtype=torch.bool)
+    dropped[0, 3:5] = True
+    fused, weights = attention(query, query, value, key_padding_mask=dropped)
+    assert weights is None
+    attention._forward_pre_hooks.clear()
+    plain, weights = attention(query, query, value, key_padding_mask=dropped)
+    assert weights is not None
+    torch.testing.assert_close(fused, plain, rtol=1e-5, atol=1e-6)

@@ -4,6 +4,7 @@
 import pytest
 import torch
 
+from centergroup_mm.models import patch_cnn
 from centergroup_mm.models.layers import ResidualCNN
 from centergroup_mm.models.patch_cnn import patches_are_cheaper, read_residual_cnn
 from centergroup_mm.ops.sampling import read_bilinear
@@ -24,8 +25,10 @@ def make_cnn(num_blocks):
 
 @pytest.mark.parametrize('num_blocks', [0, 1, 2, 3])
 @pytest.mark.parametrize('channels_last', [False, True])
+@pytest.mark.parametrize('chunk', [1000, 16])
 @torch.no_grad()
-def test_equals_the_dense_cnn(num_blocks, channels_last):
+def test_equals_the_dense_cnn(num_blocks, channels_last, chunk, monkeypatch):
+    monkeypatch.setattr(patch_cnn, 'CHUNK', chunk)
     cnn = make_cnn(num_blocks)
     feature = torch.randn(3, 6, 16, 24)
     if channels_last:
@@ -60,4 +63,5 @@ def test_patches_pay_for_few_tokens_only():
     pixels = 128 * 192
     assert patches_are_cheaper(100, 2, pixels)
     assert not patches_are_cheaper(2000, 2, pixels)
+    assert patches_are_cheaper(2 * 540, 2, 2 * pixels), 'a crowd in both views'
     assert not patches_are_cheaper(1, 0, pixels), 'nothing to save without blocks'

@@ -73,3 +73,13 @@ def test_compiled_model_agrees_on_other_inputs(build, start, compile_):
             assert expected[3].any()
             for field, other in zip(compiled(*example(seed)), expected, strict=True):
                 torch.testing.assert_close(field, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('variant', [{}, {'head.grouping.encoder_skip': True}])
+def test_nothing_waits_for_a_value_on_the_way_to_the_poses(build, variant):
+    """On tensors without data, whatever asks for a value fails; on a GPU it waits."""
+    model = build({'head.tokenizer.patches': False, **variant}).to('meta').eval()
+    example = [tensor.to('meta') for tensor in features(1)]
+    with torch.no_grad():
+        poses = FromFeatures(model.head)(*example)
+    assert [field.device.type for field in poses] == ['meta'] * 5

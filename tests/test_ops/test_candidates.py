@@ -5,7 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from centergroup_mm.ops import candidates as candidates_module
 from centergroup_mm.ops.candidates import (
+    best_pixels,
     keep_local_maxima,
     select_candidates,
     sliding_max,
@@ -68,20 +70,65 @@ def brute_force(heatmap, inside, usable, kernel, floor, min_candidates):
     ]
 
 
-@pytest.mark.parametrize('kernel', [1, 3, 5, 17])
-@pytest.mark.parametrize('size', [(33, 20), (5, 31), (4, 2), (1, 1)])
-def test_sliding_max_is_max_pooling(kernel, size):
-    maps = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(kernel))
-    both = sliding_max(sliding_max(maps, kernel, -1), kernel, -2)
-    pooled = F.max_pool2d(maps, kernel, stride=1, padding=kernel // 2)
-    torch.testing.assert_close(both, pooled, rtol=0, atol=0)
+@pytest.mark.parametrize('kernel', [1, 2, 3, 5, 17])
+@pytest.mark.parametrize('dim', [-1, -2])
+def test_sliding_max_is_the_maximum_of_every_window(kernel, dim):
+    maps = torch.randn(2, 3, 20, 18, generator=torch.Generator().manual_seed(kernel))
+    expected = maps.unfold(dim, kernel, 1).amax(-1)
+    assert torch.equal(sliding_max(maps, kernel, dim), expected)
 
 
 def test_sliding_max_slides_along_one_dimension_only():
     maps = peaks_at({(4, 3): 1.0})
     along_x, along_y = sliding_max(maps, 5, -1), sliding_max(maps, 5, -2)
-    assert along_x.nonzero()[:, 2:].tolist() == [[3, x] for x in (2, 3, 4, 5, 6)]
-    assert along_y.nonzero()[:, 2:].tolist() == [[y, 4] for y in (1, 2, 3, 4, 5)]
+    assert along_x.nonzero()[:, 2:].tolist() == [[3, x] for x in (0, 1, 2, 3, 4)]
+    assert along_y.nonzero()[:, 2:].tolist() == [[y, 4] for y in (0, 1, 2)]
+
+
+def random_maps(shape, seed):
+    """Maps with plateaus and ties, of either sign, high at the borders too."""
+    generator = torch.Generator().manual_seed(seed)
+    maps = torch.randn(shape, generator=generator)
+    coarse = (2 * torch.randn(shape, generator=generator)).round() / 2
+    maps = torch.where(torch.rand(shape, generator=generator) > 0.5, coarse, maps)
+    maps[..., 0, :3] = maps[..., -1, -1] = 9.0
+    return maps
+
+
+@pytest.mark.parametrize('kernel', [1, 3, 5, 17])
+@pytest.mark.parametrize('size', [(33, 20), (5, 31), (4, 2), (1, 1), (64, 48)])
+@pytest.mark.parametrize('channels', [5, 14, 17])
+def test_local_maxima_are_those_of_max_pooling(kernel, size, channels):
+    maps = random_maps((2, channels, *size), seed=kernel)
+    if channels == 14:
+        maps = maps.contiguous(memory_format=torch.channels_last)
+    pooled = F.max_pool2d(maps, kernel, stride=1, padding=kernel // 2)
+    expected = maps * (pooled == maps)
+    assert torch.equal(keep_local_maxima(maps, kernel), expected)
+
+
+@pytest.mark.parametrize('count', [1, 3, 11, 30])
+@pytest.mark.parametrize('size', [(64, 48), (32, 64), (64, 40), (16, 16), (37, 23)])
+@pytest.mark.parametrize('seed', range(3))
+def test_best_pixels_are_the_highest(count, size, seed):
+    """In blocks and without, with more equal values than are taken, and without."""
+    maps = random_maps((2, 5, *size), seed)
+    maps[1] = maps[1].round()
+    maps[0, 0] = -1.5
+    values, index = best_pixels(maps, count)
+    expected, _ = maps.flatten(2).topk(count)
+    assert torch.equal(values, expected)
+    assert torch.equal(maps.flatten(2).gather(2, index), values)
+    different = index.sort(-1).values.diff(dim=-1)
+    assert (different > 0).all(), 'no pixel is taken twice'
+
+
+def test_all_best_pixels_may_lie_in_one_block():
+    maps = torch.zeros(1, 1, 64, 64)
+    maps[0, 0, 17:22, 33:38] = torch.arange(1, 26).view(5, 5)
+    values, index = best_pixels(maps, 10)
+    assert values[0, 0].tolist() == list(range(25, 15, -1))
+    assert (index[0, 0, 0] % 64, index[0, 0, 0] // 64) == (37, 21)
 
 
 def test_peaks_are_found_where_they_were_placed_best_first():
@@ -200,6 +247,16 @@ def test_agrees_with_brute_force(seed):
             torch.testing.assert_close(
                 found, torch.tensor(expected, dtype=torch.float64)
             )
+
+
+@pytest.mark.parametrize('pixels', [1, 500, 2**21])
+def test_maps_may_be_taken_a_few_at_a_time(pixels, monkeypatch):
+    maps = random_maps((2, 5, 12, 16), seed=0)
+    expected = select(maps)
+    monkeypatch.setattr(candidates_module, 'CPU_PIXELS', pixels)
+    found = select(maps)
+    for name in ('coords', 'scores', 'valid'):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
 def test_batched_equals_single():

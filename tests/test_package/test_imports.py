@@ -32,6 +32,7 @@ ALLOWED = {
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
+    'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
     'engine': {'visualization'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},

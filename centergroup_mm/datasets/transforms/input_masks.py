@@ -41,15 +41,18 @@ class BottomupInputMasks(BaseTransform):
                 f'flip_direction={results["flip_direction"]!r}; set '
                 "direction='horizontal' of RandomFlip."
             )
-        inside = np.ones(results['ori_shape'], dtype=bool)
-        warp = (results['warp_mat'], results['input_size'])
+        warp = (results['warp_mat'], results['input_size'], (4, 2, 1))
         flip = bool(results.get('flip'))
-        valid = warp_masks(inside, *warp, (4, 1), flip)
-        quarter, half, full = warp_masks(
-            ~self._ignored(results), *warp, (4, 2, 1), flip
-        )
-        results['heatmap_mask'] = [mask.astype(np.float32) for mask in (quarter, half)]
-        results['input_masks'] = {'valid': valid, 'supervised': [quarter, full]}
+        inside = np.ones(results['ori_shape'], dtype=bool)
+        valid = supervised = warp_masks(inside, *warp, flip)
+        if results['ignore_regions']:
+            supervised = warp_masks(~self._ignored(results), *warp, flip)
+        results['heatmap_mask'] = [mask.astype(np.float32) for mask in supervised[:2]]
+        # At 1/4 and full resolution.
+        results['input_masks'] = {
+            'valid': valid[::2],
+            'supervised': supervised[::2],
+        }
         return results
 
     @staticmethod

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The models that are measured, and what they are given."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS, MODELS
+from mmpose.structures import MultilevelPixelData, PoseDataSample
+from torch import Tensor
+
+from ..datasets.synthetic import CrowdSpec, make_image
+from .host_heads import HOST_MAPS, HostHead
+from .people import PlacedDetector, draw_maps, place_people
+from .settings import DTYPES, Settings
+
+PLACED, NETWORK_ONLY = 'placed people', 'network only'
+
+
+class Method:
+    """A model with its input.
+
+    Args:
+        config (str): Path of a config, or ``mmpose::...`` for one of the host's.
+        settings (Settings): How it is run.
+        overrides (dict, optional): Config values by dotted name.
+
+    Attributes:
+        kind (str): ``PLACED`` if the model's maps are replaced by those of placed
+            people, ``NETWORK_ONLY`` if what follows its network cannot be loaded so.
+    """
+
+    def __init__(
+        self, config: str, settings: Settings, overrides: dict | None = None
+    ) -> None:
+        self.name = Path(config).stem
+        self.settings = settings
+        self.config = load_config(config)
+        if settings.compile and self.config.model.head.type == 'CenterGroupHead':
+            self.config.merge_from_dict({'model.head.grouping.compile_options': {}})
+        self.config.merge_from_dict(overrides or {})
+        # A peer of which nobody flips images is not made to.
+        test_cfg = self.config.model.test_cfg
+        self.flip = settings.flip and test_cfg.get('flip_test', False)
+        test_cfg.flip_test = self.flip
+        self.metainfo = metainfo_of(self.config)
+        self.num_keypoints = len(self.metainfo['flip_indices'])
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            self.model = MODELS.build(self.config.model).eval()
+        if settings.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        self.model.to(settings.device)
+        self.inputs = self._load_inputs()
+        self.samples = make_samples(settings, self.metainfo['flip_indices'])
+        self._shown: dict[int, Any] = {}
+        self._host_head: HostHead | None = None
+        self.kind = self._place_detector()
+        self._features: Any = None
+
+    def show(self, count: int) -> None:
+        """Set the number of people in the images; the same ones for all methods."""
+        settings, head = self.settings, self.model.head
+        if self.kind == NETWORK_ONLY:
+            return
+        if count not in self._shown:
+            people = place_people(
+                count, self.num_keypoints, settings.size, settings.batch
+            )
+            if hasattr(head, 'detector'):
+                self._shown[count] = draw_maps(people, settings.size)
+            else:
+                draw = HOST_MAPS[type(head).__name__]
+                self._shown[count] = draw(head, people, self.metainfo, settings)
+        if hasattr(head, 'detector'):
+            head.detector.show(self._shown[count])
+        else:
+            views = self._shown[count]
+            self._host_head.show(views if self.flip else views[:1])
+
+    def autocast(self) -> AbstractContextManager:
+        dtype = DTYPES[self.settings.dtype]
+        if dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(torch.device(self.settings.device).type, dtype)
+
+    def predict(self) -> None:
+        """From images to poses, or through the network where that is all."""
+        with torch.inference_mode(), self.autocast():
+            if self.kind == PLACED:
+                self.model.predict(self.inputs, self.samples)
+            else:
+                for view in self._views():
+                    self.model.head.forward(self.model.extract_feat(view))
+
+    def _views(self) -> list[Tensor]:
+        return [self.inputs, self.inputs.flip(-1)] if self.flip else [self.inputs]
+
+    def keep_features(self) -> None:
+        """Compute the features that :meth:`predict_from_features` starts from."""
+        with torch.inference_mode(), self.autocast():
+            maps = [self.model.extract_feat(view) for view in self._views()]
+            self._features = maps if self.flip else maps[0]
+
+    def predict_from_features(self) -> None:
+        """Everything behind backbone and heatmap head, on kept features."""
+        detector = self.model.head.detector
+        detector.run_network = False
+        try:
+            with torch.inference_mode(), self.autocast():
+                self.model.head.predict(
+                    self._features, self.samples, test_cfg=self.model.test_cfg
+                )
+        finally:
+            detector.run_network = True
+
+    def _load_inputs(self) -> Tensor:
+        """Normalised images (B, 3, h, w)."""
+        settings = self.settings
+        if settings.image is None:
+            image, *_ = make_image(CrowdSpec(num_train=0, num_val=1), 'val', 0)
+        else:
+            image = cv2.imread(settings.image)
+            if image is None:
+                raise ValueError(
+                    f'{settings.image} cannot be read as an image. Expected a '
+                    'photograph that OpenCV reads.'
+                )
+        image = torch.from_numpy(cv2.resize(image, settings.size)).permute(2, 0, 1)
+        samples = make_samples(settings, self.metainfo['flip_indices'])
+        data = dict(inputs=[image] * settings.batch, data_samples=samples)
+        inputs = self.model.data_preprocessor(data, False)['inputs']
+        if settings.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return inputs
+
+    def _place_detector(self) -> str:
+        head = self.model.head
+        if hasattr(head, 'detector'):
+            types = [*self.metainfo['flip_indices'], self.num_keypoints]
+            head.detector = PlacedDetector(head.detector, types).eval()
+            return PLACED
+        takes_maps = type(head).__name__ in HOST_MAPS and self.settings.batch == 1
+        if takes_maps:
+            self._host_head = HostHead(head)
+        return PLACED if takes_maps else NETWORK_ONLY
+
+
+def load_config(config: str) -> Config:
+    """Read a config of this package, or of the host by ``mmpose::``.
+
+    Raises:
+        FileNotFoundError: If there is none of that name.
+    """
+    if '::' in config:
+        return get_config(config)
+    if not Path(config).is_file():
+        raise FileNotFoundError(
+            f'There is no config {config}. Expected the path of a file, or the name of '
+            'one of MMPose, mmpose::body_2d_keypoint/....py.'
+        )
+    return Config.fromfile(config)
+
+
+def metainfo_of(config: Config) -> dict:
+    """Metainfo of the dataset of a config."""
+    dataset = config.test_dataloader.dataset
+    given = dataset.get('metainfo')
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        return parse_pose_metainfo(given or DATASETS.get(dataset.type).METAINFO)
+
+
+def make_samples(settings: Settings, flip_indices: list[int]) -> list[PoseDataSample]:
+    """Samples of images that fill the input."""
+    width, height = settings.size
+    masks = [
+        torch.ones(1, height // step, width // step, dtype=torch.bool)
+        for step in (4, 1)
+    ]
+    samples = []
+    for _ in range(settings.batch):
+        extent = np.array(settings.size, np.float32)
+        sample = PoseDataSample(
+            metainfo=dict(
+                img_shape=(height, width),
+                ori_shape=(height, width),
+                input_size=(width, height),
+                input_center=extent / 2,
+                input_scale=extent,
+                flip_indices=list(flip_indices),
+            )
+        )
+        sample.input_masks = MultilevelPixelData(valid=list(masks))
+        samples.append(sample.to(settings.device))
+    return samples

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark's command line on tiny models; no assertion is about a time."""
+
+import json
+
+import cv2
+import pytest
+from benchmark import main
+
+from centergroup_mm.benchmark.training import DETECTOR, WHOLE, WITH_RESIDUAL
+from centergroup_mm.evaluation.part_timer import PARTS
+
+SPREAD = {'median', 'low', 'high', 'runs'}
+
+
+@pytest.fixture(scope='module')
+def quick(repo_root, run_cli, tmp_path_factory):
+    """The result of --quick with few runs, what was printed, and the picture."""
+    folder = tmp_path_factory.mktemp('benchmark')
+    printed = run_cli(
+        ['python', repo_root / 'tools' / 'benchmark.py', '--quick']
+        + ['--runs', '1', '--network-runs', '1', '--warm-up', '0']
+        + ['--json', 'result.json', '--plot', 'people.png'],
+        cwd=folder,
+        timeout=300,
+    ).stdout
+    result = json.loads((folder / 'result.json').read_text())
+    return result, printed, cv2.imread(str(folder / 'people.png'))
+
+
+def test_json_says_what_was_measured_and_on_what(quick):
+    result, _, _ = quick
+    assert {'processor', 'threads', 'torch', 'mmpose'} <= set(result['machine'])
+    assert '--quick' in result['command']
+    for key in ('times', 'times_after_network'):
+        pairs = {(row['method'], row['people']) for row in result[key]}
+        names = ('centergroup_tiny', 'higherhrnet_tiny', 'centernet_tiny')
+        assert pairs == {(name, count) for name in names for count in (1, 30)}
+        for row in result[key]:
+            for name in PARTS:
+                assert set(row['times'][name]) == SPREAD
+    for row in result['memory']:
+        assert row['bytes'] > 0
+    (training,) = result['training']
+    assert set(training['steps']) == {WHOLE, DETECTOR, WITH_RESIDUAL}
+    assert len(result['loading']) == 3
+    for row in result['loading']:
+        assert row['images_per_second'] > 0
+        assert 'GenerateTarget' in row['transforms']
+
+
+def test_tables_and_picture(quick):
+    result, printed, picture = quick
+    assert result['machine']['processor'] in printed
+    assert result['command'] in printed
+    assert '| centergroup_tiny | 30 |' in printed
+    assert 'images/s' in printed and 'MiB' in printed
+    assert picture.std() > 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--people', '0'], 'nothing is timed without people'),
+        (['--size', '768'], 'expected WIDTHxHEIGHT'),
+        (['--size', '100x100'], 'multiples of 32'),
+        (['--runs', '-1'], '--runs is -1, not at least 1'),
+        (['--device', 'warp'], '--device warp'),
+        (['--dtype', 'int8'], 'invalid choice'),
+        (['nothing.py'], 'there is no config nothing.py'),
+        (['--image', 'nothing.jpg'], '--image nothing.jpg is no file'),
+    ],
+)
+def test_wrong_arguments(arguments, message, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_built_is_named(repo_root, capsys):
+    config = str(repo_root / 'configs' / 'centergroup_tiny.py')
+    code = main([config, '--quick', '--cfg-options', 'model.head.type=NoHead'])
+    assert code == 1
+    assert 'NoHead' in capsys.readouterr().err
