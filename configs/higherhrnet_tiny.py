@@ -17,7 +17,12 @@ model = dict(
         # 500 times the loss of higherhrnet_w32.py: Adam takes no notice, but heatmaps
         # weigh as much as in centergroup_tiny.py.
         heatmap_loss=dict(type='KeypointMSELoss', loss_weight=500.0),
-        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.5),
+        # From scratch and in so few iterations the usual weights, half as much for
+        # pushing people apart as for pulling a person's tags together, leave all tags
+        # at one value, where pushing has no gradient.
+        tag_loss=dict(
+            type='AssociativeEmbeddingLoss', loss_weight=1.0, push_loss_factor=2.0
+        ),
         decoder=dict(
             type='AssociativeEmbedding',
             input_size=(192, 192),
