@@ -20,6 +20,7 @@ from pathlib import Path
 from error_report import TestData, data_of_config, data_of_file, write_report
 from mim_command import CommandFailed, run_mim
 from mmengine.config import Config, DictAction
+from options import key_value
 from training import shown
 
 from centergroup_mm.report import error_sections, points
@@ -99,7 +100,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--worst', type=int, default=6, help='images to show; default: %(default)s'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='changes of the config'
+        '--cfg-options',
+        nargs='+',
+        type=key_value,
+        default=[],
+        help='key=value pairs that replace values of the config',
     )
     alone = parser.add_argument_group('without a config')
     alone.add_argument('--ann-file', type=Path, help="annotations in COCO's format")

@@ -36,6 +36,7 @@ import torch
 from media import Source, VideoFile, find_sources
 from method_columns import SHOWN, Method
 from mmengine.config import Config, DictAction
+from options import key_value
 from rich.progress import Progress
 
 from centergroup_mm.visualization import place_side_by_side
@@ -249,6 +250,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
+        type=key_value,
         action=DictAction,
         default={},
         help='key=value pairs that replace values of every config',

@@ -115,6 +115,7 @@ def test_failures_name_the_file_or_the_fault(crowd, tmp_path, capsys, changes, m
         ['config.py'],
         ['config.py', 'a.pth', '--results', 'a.json'],
         ['config.py', 'a.pth', '--ann-file', 'a.json'],
+        ['config.py', 'a.pth', '--cfg-options', 'a=1', 'b'],
         ['--results', 'a.json', '--ann-file', 'b.json', '--worst', '-3'],
         ['--results', 'a.json', '--ann-file', 'b.json', '--pose-thr', 'nan'],
         ['--results', 'a.json', '--ann-file', 'b.json', '--images', 'nowhere'],

@@ -197,6 +197,7 @@ def test_people_keep_their_numbers():
         [],
         ['--show', 'all'],
         ['--out', 'o', '--fade', '2'],
+        ['--out', 'o', '--cfg-options', 'data_mode'],
         ['--out', 'o', '--model', 'Größe', 'a.py', 'a.pth'],
     ],
 )
