@@ -12,6 +12,7 @@ Exit codes: 0 done; 1 a step failed; 2 wrong arguments; 130 or 143 interrupted.
 """
 
 import argparse
+import math
 import signal
 import sys
 from pathlib import Path
@@ -19,9 +20,10 @@ from pathlib import Path
 from error_report import TestData, data_of_config, data_of_file, write_report
 from mim_command import CommandFailed, run_mim
 from mmengine.config import Config, DictAction
+from options import key_value
 from training import shown
 
-from centergroup_mm.report import error_sections
+from centergroup_mm.report import error_sections, points
 
 
 def test_model(
@@ -68,7 +70,7 @@ def analyze(args: argparse.Namespace) -> None:
         error_sections(report, data.image_folder, data.skeleton),
         report.numbers,
     )
-    print(f'AP {100 * (report.numbers["ap"]["ap"] or 0):.1f}')
+    print(f'AP {points(report.numbers["ap"]["ap"])}')
     print(*written, sep='\n')
 
 
@@ -98,7 +100,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--worst', type=int, default=6, help='images to show; default: %(default)s'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], help='changes of the config'
+        '--cfg-options',
+        nargs='+',
+        type=key_value,
+        default=[],
+        help='key=value pairs that replace values of the config',
     )
     alone = parser.add_argument_group('without a config')
     alone.add_argument('--ann-file', type=Path, help="annotations in COCO's format")
@@ -118,6 +124,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--no-area', action='store_true', help='sizes from boxes, for CrowdPose'
     )
     args = parser.parse_args(argv)
+    if args.worst < 0:
+        parser.error(f'--worst is {args.worst}, less than 0')
+    if args.pose_thr is not None and math.isnan(args.pose_thr):
+        parser.error('--pose-thr is no number')
+    if args.images is not None and not args.images.is_dir():
+        parser.error(f'--images {args.images} is no folder')
     if args.config is None and (args.results is None or args.ann_file is None):
         parser.error('give CONFIG CHECKPOINT, or --results with CONFIG or --ann-file')
     if args.config is not None and (args.checkpoint is None) == (args.results is None):

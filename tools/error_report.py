@@ -63,9 +63,15 @@ def data_of_config(config: Config, image_folder: Path | None = None) -> TestData
         image_folder (Path, optional): Defaults to that of the test dataset.
 
     Raises:
-        ValueError: If the config does not test by CocoMetric.
+        ValueError: If the config does not test, or not by CocoMetric.
     """
     init_default_scope('mmpose')
+    missing = [n for n in ('test_evaluator', 'test_dataloader') if n not in config]
+    if missing:
+        raise ValueError(
+            f'{config.filename} has no {missing[0]}: expected the config of a model '
+            'with its test data.'
+        )
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
     kinds = [evaluator['type'] for evaluator in evaluators]
@@ -100,9 +106,18 @@ def data_of_file(
         image_folder (Path | None): Where the images lie.
         iou_type (str): As of CocoMetric.
         use_area (bool): As of CocoMetric.
+
+    Raises:
+        ValueError: If the metainfo file is something else, or areas are missing.
     """
-    is_file = Path(metainfo).is_file()
-    source = metainfo if is_file else f'configs/_base_/datasets/{metainfo}.py'
+    source = metainfo
+    if not Path(metainfo).is_file():
+        source = f'configs/_base_/datasets/{metainfo}.py'
+    elif 'dataset_info' not in Config.fromfile(metainfo):
+        raise ValueError(
+            f'{metainfo} has no dataset_info: expected a metainfo file, as those in '
+            "MMPose's configs/_base_/datasets."
+        )
     parsed = parse_pose_metainfo(dict(from_file=source))
     truth = load_truth(ann_file, len(parsed['sigmas']), use_area)
     return TestData(truth, parsed, image_folder, iou_type)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mim_command import CommandFailed
 from mmengine.config import DictAction
+from options import key_value
 from training import train_once
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -44,6 +45,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
+        type=key_value,
         action=DictAction,
         default={},
         metavar='KEY=VALUE',

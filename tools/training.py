@@ -5,6 +5,10 @@ from pathlib import Path
 
 from mim_command import CommandFailed, run_mim
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
+
+from centergroup_mm.engine import allow_own_checkpoints
+from centergroup_mm.engine.checkpoint_hook import is_whole
 
 # What makes a training the same as an earlier one.
 COMPARED = (
@@ -35,9 +39,11 @@ def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path
     settings = Config.fromfile(config)
     settings.merge_from_dict(options)
     checkpoint = work_dir / f'iter_{settings.train_cfg.max_iters}.pth'
-    resume = any(work_dir.glob('iter_*.pth'))
-    if resume:
-        check_same_training(settings, work_dir / config.name, advice)
+    saved = sorted(work_dir.glob('iter_*.pth'), key=lambda path: path.stat().st_mtime)
+    resume = bool(saved)
+    # The host is told to resume from the newest whole one too.
+    if whole := next((path for path in reversed(saved) if is_whole(path)), None):
+        check_same_training(settings, whole, advice)
     if checkpoint.is_file():
         print(f'{checkpoint} is already there')
         return checkpoint
@@ -58,10 +64,13 @@ def check_same_training(settings: Config, earlier: Path, advice: str) -> None:
 
     Args:
         settings (Config): The settings wanted.
-        earlier (Path): The config that the host wrote down when it began to train.
+        earlier (Path): A checkpoint, which holds the config that it was trained by. The
+            config file beside it is that of the last command, perhaps of a test.
         advice (str): What to do about it.
     """
-    before = Config.fromfile(earlier)
+    allow_own_checkpoints()
+    checkpoint = CheckpointLoader.load_checkpoint(str(earlier), map_location='cpu')
+    before = Config.fromstring(checkpoint['meta']['cfg'], '.py')
     for part in COMPARED:
         if before.get(part) != settings.get(part):
             raise CommandFailed(

@@ -28,6 +28,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import cv2
 import numpy as np
@@ -35,6 +36,7 @@ import torch
 from media import Source, VideoFile, find_sources
 from method_columns import SHOWN, Method
 from mmengine.config import Config, DictAction
+from options import key_value
 from rich.progress import Progress
 
 from centergroup_mm.visualization import place_side_by_side
@@ -64,15 +66,22 @@ def load_methods(args: argparse.Namespace) -> list[Method]:
 
     Raises:
         FileNotFoundError: If a checkpoint does not exist.
+        ValueError: If one is something else.
     """
     configs = [load_config(config, args.cfg_options) for _, config, _ in args.model]
     for *_, checkpoint in args.model:
         if '://' not in checkpoint and not Path(checkpoint).is_file():
             raise FileNotFoundError(f'There is no checkpoint {checkpoint}.')
-    return [
-        Method(name, config, checkpoint, args)
-        for (name, _, checkpoint), config in zip(args.model, configs, strict=True)
-    ]
+    methods = []
+    for (name, _, checkpoint), config in zip(args.model, configs, strict=True):
+        try:
+            methods.append(Method(name, config, checkpoint, args))
+        except (EOFError, UnpicklingError) as error:
+            raise ValueError(
+                f'{checkpoint} is no checkpoint, damaged, or holds more than weights '
+                'and what the host logs, which is not loaded for safety.'
+            ) from error
+    return methods
 
 
 class Illustrator:
@@ -140,16 +149,23 @@ def draw_source(
     """Write the picture of an image or the video of a video, one frame at a time."""
     target.parent.mkdir(parents=True, exist_ok=True)
     illustrator = Illustrator(methods)
+
+    def draw(image: np.ndarray) -> np.ndarray:
+        try:
+            return illustrator.draw(image)
+        except ValueError as error:
+            raise ValueError(f'{source.path}: {error}') from error
+
     if not source.is_video:
         (image,) = source.frames()
-        if not cv2.imwrite(str(target), illustrator.draw(image)):
+        if not cv2.imwrite(str(target), draw(image)):
             raise OSError(f'{target} could not be written.')
         yield
         return
     video = VideoFile(target, source.frames_per_second())
     try:
         for frame in source.frames():
-            video.write(illustrator.draw(frame))
+            video.write(draw(frame))
             yield
     finally:
         video.close()
@@ -184,7 +200,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         action='append',
         required=True,
         metavar=('TITLE', 'CONFIG', 'CHECKPOINT'),
-        help='a method, with the title of its columns (may be ""); may be repeated',
+        help='a method, with the title of its columns (ASCII, may be ""); may be '
+        'repeated',
     )
     parser.add_argument(
         '--out',
@@ -233,11 +250,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
+        type=key_value,
         action=DictAction,
         default={},
         help='key=value pairs that replace values of every config',
     )
     args = parser.parse_args(argv)
+    for title, *_ in args.model:
+        if not title.isascii():
+            parser.error(f'title {title!r}: only ASCII can be written into pictures')
     if not 0 <= args.fade <= 1:
         parser.error(f'--fade is {args.fade}, not from 0 to 1')
     return args

@@ -2,7 +2,7 @@
 """Predicted poses, from a results file in COCO's format or from arrays."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,25 +123,51 @@ def poses_from_records(
 
 def _check(record: dict, name: str, truth: Truth) -> None:
     """Check one entry of a results file."""
+    if not isinstance(record, dict):
+        raise ValueError(
+            f'{name} is a {type(record).__name__}; expected a pose, an object with '
+            '"image_id", "keypoints" and "score".'
+        )
     missing = [key for key in ('image_id', 'keypoints', 'score') if key not in record]
     if missing:
         raise ValueError(f'{name} has no "{missing[0]}".')
-    if record['image_id'] not in truth.images:
+    image_id = record['image_id']
+    if not isinstance(image_id, Hashable) or image_id not in truth.images:
         raise ValueError(
-            f'{name} has the image_id {record["image_id"]!r}, which is none of the '
+            f'{name} has the image_id {image_id!r}, which is none of the '
             f'{len(truth.images)} images of {truth.ann_file}. Give the annotation '
             'file that the results were made for.'
         )
+    for key, wanted in (('keypoints', 'x, y, score, ...'), ('bbox', 'four numbers')):
+        if not isinstance(record.get(key, []), list | tuple | np.ndarray):
+            raise ValueError(
+                f'{name}: "{key}" is {record[key]!r}; expected a list, {wanted}.'
+            )
     found = len(record['keypoints'])
     if found != 3 * truth.num_keypoints:
         raise ValueError(
             f'{name} has {found} keypoint numbers; expected {3 * truth.num_keypoints}: '
             f'x, y and score of {truth.num_keypoints} keypoints.'
         )
+    if 'bbox' in record and len(record['bbox']) != 4:
+        raise ValueError(
+            f'{name} has {len(record["bbox"])} numbers in "bbox"; expected 4: x, y, '
+            'width and height.'
+        )
     values = [*record['keypoints'], record['score'], *record.get('bbox', ())]
-    if not np.isfinite(values).all():
-        bad = next(value for value in values if not np.isfinite(value))
-        raise ValueError(f'{name} holds the value {bad}; expected finite numbers.')
+    if not _are_finite_numbers(values):
+        bad = next(value for value in values if not _are_finite_numbers([value]))
+        raise ValueError(f'{name} holds the value {bad!r}; expected finite numbers.')
+
+
+def _are_finite_numbers(values: list) -> bool:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        # Lists among the numbers.
+        return False
+    is_numeric = array.ndim == 1 and array.dtype.kind in 'biuf'
+    return is_numeric and bool(np.isfinite(array).all())
 
 
 def _stack(records: list[dict], num_keypoints: int) -> Poses:

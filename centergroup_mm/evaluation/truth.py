@@ -157,7 +157,8 @@ def _check_areas(name: str, annotations: list[dict]) -> None:
         if 'area' not in annotation:
             raise ValueError(
                 f'{name}: annotation {annotation["id"]} has no "area"; load a file '
-                'without areas, as those of CrowdPose, with use_area=False.'
+                'without areas, as those of CrowdPose, with use_area=False '
+                '(tools/analyze_grouping.py: --no-area).'
             )
 
 

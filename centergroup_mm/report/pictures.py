@@ -16,6 +16,7 @@ from ..visualization.grid import (
     DrawnPeople,
     draw_people,
     fixed_point,
+    resize_smoothly,
 )
 from .terms import TERMS
 
@@ -44,7 +45,7 @@ def draw_poses(
         keypoint_threshold (float): Keypoints scoring less are not drawn.
 
     Returns:
-        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels.
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, that of a strip more.
     """
     fates = errors.matches.fates
     counted = np.flatnonzero(fates != PoseFate.LEFT_OUT)
@@ -73,11 +74,10 @@ def draw_errors(
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
 
     Returns:
-        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels.
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, that of a strip more.
     """
     scale = _scale(image)
-    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=_how(scale))
-    canvas = cv2.convertScaleAbs(canvas, alpha=0.45)
+    canvas = cv2.convertScaleAbs(resize_smoothly(image, scale), alpha=0.45)
     truth = errors.image
     for person in range(len(truth)):
         places = fixed_point(truth.keypoints[person], scale)
@@ -135,11 +135,8 @@ def _draw_move(canvas, start, end, colour) -> None:
 
 
 def _scale(image: np.ndarray) -> float:
-    return PICTURE_SIZE / max(image.shape[:2])
-
-
-def _how(scale: float) -> int:
-    return cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    # Of a strip, a row of pixels must be left.
+    return max(PICTURE_SIZE / max(image.shape[:2]), 1 / min(image.shape[:2]))
 
 
 def _bgr(colour: str) -> tuple[int, int, int]:

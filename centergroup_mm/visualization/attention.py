@@ -108,10 +108,11 @@ def check_layers(names: Sequence[str]) -> None:
     Raises:
         ValueError: Names them, and those that do exist.
     """
-    unknown = [name for name in names if name not in LAYERS]
-    if isinstance(names, str) or unknown:
+    is_text = isinstance(names, str)
+    unknown = names if is_text else [name for name in names if name not in LAYERS]
+    if is_text or unknown:
         raise ValueError(
-            f'Cannot draw {unknown or names!r}; expected a list of names among '
+            f'Cannot draw {unknown!r}; expected a list of names among '
             f'{", ".join(LAYERS)}.'
         )
 

@@ -4,6 +4,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import matplotlib
 import numpy as np
@@ -153,7 +154,8 @@ def _for_a_page(svg: str, prefix: str, title: str) -> str:
     svg = re.sub(r'(url\(#|href="#)', rf'\g<1>{prefix}-', svg)
     svg = re.sub(
         r'<svg ([^>]*?)width="[^"]*"',
-        rf'<svg role="img" aria-label="{title}" \1',
+        # A function, since a title may hold what looks like a group.
+        lambda found: f'<svg role="img" aria-label="{escape(title)}" {found[1]}',
         svg,
         count=1,
     )

@@ -86,7 +86,7 @@ def draw_people(
     scale: float = 1.5,
     regions: Sequence[Sequence[float]] = (),
 ) -> np.ndarray:
-    """Enlarge an image and draw skeletons on it.
+    """Resize an image and draw skeletons on it.
 
     Args:
         image (np.ndarray): (H, W, 3).
@@ -94,16 +94,14 @@ def draw_people(
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
         numbers (Sequence[int], optional): Number of each person, see
             :func:`person_colour`; 0 to N - 1 without.
-        scale (float): Enlargement. Defaults to 1.5.
+        scale (float): Enlargement; below 1 the image shrinks. Defaults to 1.5.
         regions (Sequence[Sequence[float]]): Boxes x, y, width, height in image pixels
             to outline in grey.
 
     Returns:
         np.ndarray: (scale * H, scale * W, 3).
     """
-    canvas = cv2.resize(
-        image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC
-    ).copy()
+    canvas = resize_smoothly(image, scale).copy()
     for x, y, width, height in regions:
         corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
         for colour, thickness in (((0, 0, 0), 4), (_REGION_COLOUR, 2)):
@@ -122,6 +120,12 @@ def draw_people(
             person_colour(number),
         )
     return canvas
+
+
+def resize_smoothly(image: np.ndarray, scale: float) -> np.ndarray:
+    """Resize an image (H, W, 3) by a factor; shrinking averages what falls together."""
+    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=how)
 
 
 def fixed_point(points: np.ndarray, scale: float = 1.0) -> list[tuple[int, int]]:

@@ -105,6 +105,14 @@ def test_boxes_are_written_for_all_poses_or_none(make_truth):
         (dict(score=float('nan')), 'pose number 1 holds the value nan'),
         (dict(keypoints=[float('inf')] * 15), 'holds the value inf'),
         (dict(bbox=[0, 0, float('inf'), 1]), 'holds the value inf'),
+        (dict(bbox=[0, 0]), 'pose number 1 has 2 numbers in "bbox"; expected 4'),
+        (dict(bbox=7), 'pose number 1: "bbox" is 7; expected a list'),
+        (dict(image_id=[1]), r'pose number 1 has the image_id \[1\]'),
+        (dict(keypoints=None), 'pose number 1: "keypoints" is None; expected a list'),
+        (dict(keypoints=['a'] * 15), "holds the value 'a'"),
+        (dict(keypoints=[[1, 2, 3]] * 15), r'holds the value \[1, 2, 3\]'),
+        (dict(score='1'), "holds the value '1'"),
+        (dict(score=None), 'holds the value None'),
     ],
 )
 def test_faulty_results_are_named(make_truth, change, message):
@@ -121,6 +129,8 @@ def test_incomplete_results_are_named(make_truth, tmp_path):
     del records[0]['score']
     with pytest.raises(ValueError, match='pose number 0 has no "score"'):
         poses_from_records(records, truth)
+    with pytest.raises(ValueError, match='pose number 0 is a int; expected a pose'):
+        poses_from_records([1], truth)
     with pytest.raises(ValueError, match='holds a dict'):
         poses_from_records({}, truth)
     with pytest.raises(FileNotFoundError, match='nowhere.json'):

@@ -70,6 +70,29 @@ def test_no_results(crowd, tmp_path):
     assert json.loads((tmp_path / 'report.json').read_text())['ap']['ap'] == 0
 
 
+def test_nobody_annotated(crowd, tmp_path, capsys):
+    """There is no AP, which is another thing than 0."""
+    content = json.loads((crowd / 'annotations' / 'val.json').read_text())
+    content['annotations'] = []
+    (tmp_path / 'nobody.json').write_text(json.dumps(content))
+    arguments = given(crowd, **{'ann-file': tmp_path / 'nobody.json'})
+    assert run(*arguments, '--out', tmp_path) == 0
+    assert 'AP –\n' in capsys.readouterr().out
+
+
+def test_metainfo_without_dataset_info(crowd, tmp_path, capsys):
+    (tmp_path / 'other.py').write_text('model = dict()')
+    arguments = given(crowd, metainfo=tmp_path / 'other.py')
+    assert run(*arguments, '--out', tmp_path) == 1
+    assert 'other.py has no dataset_info' in capsys.readouterr().err
+
+
+def test_config_without_a_test(crowd, tmp_path, capsys):
+    (tmp_path / 'other.py').write_text('model = dict()')
+    assert run(tmp_path / 'other.py', *given(crowd)[:2], '--out', tmp_path) == 1
+    assert 'other.py has no test_evaluator' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
@@ -92,6 +115,10 @@ def test_failures_name_the_file_or_the_fault(crowd, tmp_path, capsys, changes, m
         ['config.py'],
         ['config.py', 'a.pth', '--results', 'a.json'],
         ['config.py', 'a.pth', '--ann-file', 'a.json'],
+        ['config.py', 'a.pth', '--cfg-options', 'a=1', 'b'],
+        ['--results', 'a.json', '--ann-file', 'b.json', '--worst', '-3'],
+        ['--results', 'a.json', '--ann-file', 'b.json', '--pose-thr', 'nan'],
+        ['--results', 'a.json', '--ann-file', 'b.json', '--images', 'nowhere'],
     ],
 )
 def test_wrong_arguments(arguments, capsys):

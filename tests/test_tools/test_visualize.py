@@ -134,6 +134,7 @@ def test_a_folder_of_anything(run, noise, tmp_path, capsys):
         (['a.png', '--out', 'o.mp4'], 'o.mp4'),
         (['a.png', '--out', 'a.png'], 'would replace'),
         (['a.png', 'b.png', '--out', '.'], 'would replace'),
+        (['strip.png', '--out', 'o.png'], 'strip.png: An image of 640 x 1 pixels'),
     ],
 )
 def test_what_cannot_be_drawn_is_named(
@@ -142,6 +143,7 @@ def test_what_cannot_be_drawn_is_named(
     monkeypatch.chdir(tmp_path)
     for name in ('a.png', 'b.png'):
         cv2.imwrite(name, noise)
+    cv2.imwrite('strip.png', np.zeros((1, 640, 3), np.uint8))
     (tmp_path / 'note.txt').write_text('hello')
     (tmp_path / 'empty').mkdir()
     before = sorted(tmp_path.iterdir())
@@ -152,11 +154,14 @@ def test_what_cannot_be_drawn_is_named(
 
 def test_models_that_do_not_fit(run, models, noise, tmp_path, capsys):
     cv2.imwrite(str(tmp_path / 'a.png'), noise)
+    (tmp_path / 'empty.pth').touch()
     config, checkpoint = models['higherhrnet_tiny']
     for arguments, message in (
         (['--model', 'x', 'nothing', checkpoint], 'no config nothing'),
         (['--model', 'x', config, 'nothing.pth'], 'no checkpoint nothing.pth'),
         (['--model', 'x', 'centergroup_tiny', checkpoint], 'does not fit'),
+        (['--model', 'x', config, f'{tmp_path}/a.png'], 'a.png is no checkpoint'),
+        (['--model', 'x', config, f'{tmp_path}/empty.pth'], 'empty.pth is no check'),
         (['--model', 'x', config, checkpoint, '--show', 'pairs'], 'no attention'),
         (['--cfg-options', 'data_mode=topdown'], "data_mode='topdown'"),
     ):
@@ -187,7 +192,14 @@ def test_people_keep_their_numbers():
 
 
 @pytest.mark.parametrize(
-    'arguments', [[], ['--show', 'all'], ['--out', 'o', '--fade', '2']]
+    'arguments',
+    [
+        [],
+        ['--show', 'all'],
+        ['--out', 'o', '--fade', '2'],
+        ['--out', 'o', '--cfg-options', 'data_mode'],
+        ['--out', 'o', '--model', 'Größe', 'a.py', 'a.pth'],
+    ],
 )
 def test_wrong_arguments(run, arguments):
     with pytest.raises(SystemExit) as ended:

@@ -175,10 +175,12 @@ def test_keypoints_far_outside_do_no_harm(make_instances):
     assert tuple(picture[60, 40]) == person_colour(0)
 
 
-@pytest.mark.parametrize('draw', ['poses', ['poses', 'skeletons']])
-def test_unknown_layers_are_named(make_instances, draw):
+@pytest.mark.parametrize(
+    ('draw', 'named'), [('poses', "'poses'"), (['poses', 'skeletons'], 'skeletons')]
+)
+def test_unknown_layers_are_named(make_instances, draw, named):
     instances = make_instances([[(40, 60)]], [(20, 60)], [(40, 60)], [[[1.0]]])
-    with pytest.raises(ValueError, match='runner-ups, centers'):
+    with pytest.raises(ValueError, match=f'{named}.*; .*runner-ups, centers'):
         draw_attention(GREY, instances, draw)
 
 

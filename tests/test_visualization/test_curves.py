@@ -52,6 +52,14 @@ def test_drawings_for_a_page_share_no_ids_and_refer_to_their_own():
     assert len(ids) == len(set(ids)) > 0
 
 
+def test_names_of_losses_are_text_in_a_page():
+    name = '"><script>&\\1 $x'
+    (svg,) = draw_curves_as_svg({f'loss_{name}': POINTS}).values()
+    root = ElementTree.fromstring(svg)
+    assert root.attrib['aria-label'] == f'{name} loss'
+    assert not root.findall('.//{*}script')
+
+
 @pytest.mark.parametrize(
     'points',
     [[(5, 0.5)], [(0, 0.0)], [(1, 0.0), (2, 0.0)], [(1, float('nan')), (2, 1.0)]],

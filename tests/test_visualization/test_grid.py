@@ -34,6 +34,14 @@ def test_a_keypoint_lies_at_its_enlarged_pixel(scale):
     assert np.abs([x.mean(), y.mean()] - center).max() < 0.5
 
 
+def test_a_shrunken_image_has_no_moire():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::4] = 255
+    drawn = draw_people(stripes, people(np.zeros((0, 1, 2))), [], scale=0.25)
+    assert drawn.shape == (16, 16, 3)
+    assert np.abs(drawn.astype(int) - 64).max() <= 1
+
+
 def test_disc_ring_and_nothing():
     shown = [[True, True, False]]
     occluded = [[False, True, False]]

@@ -145,8 +145,9 @@ class BottomupAlignedResize(BottomupResize):
         ratio = max(image_size) / min(image_size)
         longest = max(*image_size, *(side for size in sizes for side in size))
         if ratio > self.max_aspect_ratio or longest > _MAX_SIDE:
+            name = 'An image' if path is None else f'Image {path}'
             raise ValueError(
-                f'Image {path} of {image_size[0]} x {image_size[1]} pixels (width x '
+                f'{name} of {image_size[0]} x {image_size[1]} pixels (width x '
                 f'height) has an aspect ratio of {ratio:.1f} and would need an input '
                 f'of {sizes[0][0]} x {sizes[0][1]}; expected a ratio of at most '
                 f'{self.max_aspect_ratio:g} and sides of at most {_MAX_SIDE}. Cut the '
