@@ -13,14 +13,13 @@ Exit codes: 0 done; 1 a step failed; 2 wrong arguments; 130 or 143 interrupted.
 
 import argparse
 import math
-import signal
 import sys
 from pathlib import Path
 
+from command_line import key_value, run_tool
 from error_report import TestData, data_of_config, data_of_file, write_report
-from mim_command import CommandFailed, run_mim
+from mim_command import run_mim
 from mmengine.config import Config, DictAction
-from options import key_value
 from training import shown
 
 from centergroup_mm.report import error_sections, points
@@ -141,17 +140,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        analyze(args)
-    except (CommandFailed, OSError, ValueError) as error:
-        print(f'analyze_grouping: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('analyze_grouping: interrupted', file=sys.stderr)
-        return 130
-    return 0
+    return run_tool('analyze_grouping', lambda: analyze(args))
 
 
 if __name__ == '__main__':

@@ -16,7 +16,6 @@ interrupted.
 import argparse
 import logging
 import shlex
-import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from command_line import key_value, run_tool
 from mmengine.config import DictAction
 from rich.console import Console
 from rich.progress import track
@@ -110,7 +110,7 @@ class Benchmark:
             method = Method(config, settings, self.overrides)
         except (ImportError, KeyError) as error:
             if '::' not in config:
-                raise
+                raise ValueError(f'{config} cannot be built: {error}') from error
             print(f'benchmark: {config} is left out: {error}', file=sys.stderr)
             return
         yield method
@@ -212,6 +212,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         nargs='+',
         default={},
         action=DictAction,
+        type=key_value,
         metavar='KEY=VALUE',
         help='config values of all models',
     )
@@ -279,28 +280,22 @@ def _size(text: str) -> tuple[int, int]:
     return width, height
 
 
+def report(args: argparse.Namespace) -> None:
+    """Measure, and write what is wanted."""
+    result = Benchmark(args).run()
+    print(to_markdown(result), end='')
+    if args.json:
+        write_json(args.json, result)
+    rows = result.get('times_after_network') or result.get('times')
+    if args.plot and rows:
+        write_plot(args.plot, rows)
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     warnings.filterwarnings('ignore')
     logging.disable(logging.WARNING)
-    # A polite kill unwinds as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        result = Benchmark(args).run()
-        print(to_markdown(result), end='')
-        if args.json:
-            write_json(args.json, result)
-        if args.plot:
-            rows = result.get('times_after_network') or result.get('times')
-            if rows:
-                write_plot(args.plot, rows)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        print(f'benchmark: {type(error).__name__}: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('benchmark: interrupted', file=sys.stderr)
-        return 130
-    return 0
+    return run_tool('benchmark', lambda: report(args))
 
 
 if __name__ == '__main__':

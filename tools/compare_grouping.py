@@ -16,14 +16,13 @@ import argparse
 import json
 import math
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from command_line import run_tool
 from comparison_report import write_report
-from mim_command import CommandFailed
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.apis import init_model
@@ -238,17 +237,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        Comparison(args).run()
-    except (CommandFailed, OSError) as error:
-        print(f'compare_grouping: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('compare_grouping: interrupted; the next run goes on', file=sys.stderr)
-        return 130
-    return 0
+    advice = 'interrupted; the next run goes on'
+    return run_tool('compare_grouping', lambda: Comparison(args).run(), advice)
 
 
 if __name__ == '__main__':

@@ -10,15 +10,15 @@ Exit codes: 0 done; 1 a step failed; 2 wrong arguments; 130 or 143 interrupted.
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+from command_line import run_tool
 from demo_report import write_demo_report
-from mim_command import CommandFailed, run_mim
+from mim_command import run_mim
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
 from rich.progress import track
@@ -218,17 +218,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        Demo(args).run()
-    except (CommandFailed, OSError) as error:
-        print(f'demo: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('demo: interrupted; the next run goes on from here', file=sys.stderr)
-        return 130
-    return 0
+    advice = 'interrupted; the next run goes on from here'
+    return run_tool('demo', lambda: Demo(args).run(), advice)
 
 
 if __name__ == '__main__':

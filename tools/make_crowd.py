@@ -7,9 +7,9 @@ could not be written; 2 wrong arguments; 130 or 143 interrupted (nothing is left
 
 import argparse
 import os
-import signal
 import sys
 
+from command_line import run_tool
 from rich.progress import track
 
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
@@ -56,8 +56,6 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.workers < 1:
         parser.error(f'workers is {args.workers}, not at least 1')
-    # A polite kill unwinds as Ctrl-C does, so that nothing half-written stays.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         spec = CrowdSpec(
             args.num_train,
@@ -69,23 +67,22 @@ def main(argv: list[str] | None = None) -> int:
         )
     except ValueError as error:
         parser.error(str(error))
-    try:
-        written = generate_crowd(
-            args.out, spec, args.workers, args.overwrite, _progress_bar
-        )
-    except OSError as error:
-        print(f'make_crowd: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('make_crowd: interrupted, nothing was kept', file=sys.stderr)
-        return 130
+    return run_tool(
+        'make_crowd', lambda: draw(args, spec), 'interrupted, nothing was kept'
+    )
+
+
+def draw(args: argparse.Namespace, spec: CrowdSpec) -> None:
+    """Draw the crowd, unless it is there."""
+    written = generate_crowd(
+        args.out, spec, args.workers, args.overwrite, _progress_bar
+    )
     if written:
         print(
             f'{args.out}: {spec.num_train} training and {spec.num_val} held-out images'
         )
     else:
         print(f'{args.out} already holds this crowd, nothing to do')
-    return 0
 
 
 def _progress_bar(items, total):

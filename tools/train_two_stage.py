@@ -10,13 +10,11 @@ Exit codes: 0 done; 1 a stage failed; 2 wrong arguments; 130 or 143 interrupted.
 """
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
-from mim_command import CommandFailed
+from command_line import key_value, run_tool
 from mmengine.config import DictAction
-from options import key_value
 from training import train_once
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -58,26 +56,19 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def train(args: argparse.Namespace) -> None:
+    """Train the detector, then CenterGroup from it."""
+    folder, options = args.work_dir, args.cfg_options
+    detector = train_once(args.detector, folder / 'detector', options, ADVICE)
+    options = {**options, 'load_from': str(detector)}
+    done = train_once(args.centergroup, folder / 'centergroup', options, ADVICE)
+    print(f'detector {detector}\nCenterGroup {done}')
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    # A polite kill unwinds as Ctrl-C does, so that nothing goes on in the background.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        detector = train_once(
-            args.detector, args.work_dir / 'detector', args.cfg_options, ADVICE
-        )
-        options = {**args.cfg_options, 'load_from': str(detector)}
-        done = train_once(
-            args.centergroup, args.work_dir / 'centergroup', options, ADVICE
-        )
-    except CommandFailed as error:
-        print(f'train_two_stage: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('train_two_stage: interrupted; the next run goes on', file=sys.stderr)
-        return 130
-    print(f'detector {detector}\nCenterGroup {done}')
-    return 0
+    advice = 'interrupted; the next run goes on'
+    return run_tool('train_two_stage', lambda: train(args), advice)
 
 
 if __name__ == '__main__':

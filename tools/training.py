@@ -44,7 +44,7 @@ def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path
     # The host is told to resume from the newest whole one too.
     if whole := next((path for path in reversed(saved) if is_whole(path)), None):
         check_same_training(settings, whole, advice)
-    if checkpoint.is_file():
+    if checkpoint.is_file() and is_whole(checkpoint):
         print(f'{checkpoint} is already there')
         return checkpoint
     if resume:

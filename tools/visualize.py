@@ -24,7 +24,6 @@ Exit codes: 0 done; 1 failed; 2 wrong arguments; 130 or 143 interrupted.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,10 +32,10 @@ from pickle import UnpicklingError
 import cv2
 import numpy as np
 import torch
+from command_line import key_value, run_tool
 from media import Source, VideoFile, find_sources
 from method_columns import SHOWN, Method
 from mmengine.config import Config, DictAction
-from options import key_value
 from rich.progress import Progress
 
 from centergroup_mm.visualization import place_side_by_side
@@ -266,17 +265,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    # A polite kill unwinds as Ctrl-C does, so that a video is finished.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        run(args)
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f'visualize: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('visualize: interrupted', file=sys.stderr)
-        return 130
-    return 0
+    return run_tool('visualize', lambda: run(args))
 
 
 if __name__ == '__main__':

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several command lines share: how they end, and how they take options."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+
+
+def run_tool(
+    name: str, work: Callable[[], None], interrupted: str = 'interrupted'
+) -> int:
+    """Do a tool's work, and say how it ended.
+
+    Args:
+        name (str): Of the tool, for messages.
+        work (Callable): What it does.
+        interrupted (str): What to say after Ctrl-C.
+
+    Returns:
+        int: 0, done; 1, failed, the error being told in a line; 130, interrupted. A
+        polite kill ends the process with 143.
+    """
+    # It unwinds as Ctrl-C does: files are closed and nothing goes on in the background.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        work()
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f'{name}: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f'{name}: {interrupted}', file=sys.stderr)
+        return 130
+    return 0
+
+
+def key_value(text: str) -> str:
+    """Check one of ``--cfg-options`` (``type`` of argparse), which the host reads.
+
+    Raises:
+        argparse.ArgumentTypeError: If there is no value; the host would only say that
+            it cannot unpack.
+    """
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form key=value')
+    return text
