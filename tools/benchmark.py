@@ -200,13 +200,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add('--compile', action='store_true', help='compile the grouping')
     add('--dense', action='store_true', help='beside it CenterGroup with a dense CNN')
     add('--image', help='photograph to look at; default: a drawn crowd')
-    add(
-        '--measure',
-        nargs='+',
-        choices=MEASURES,
-        default=None,
-        help='default: time memory',
-    )
+    add('--measure', nargs='+', choices=MEASURES, help='default: time memory')
     add(
         '--cfg-options',
         nargs='+',
