@@ -104,7 +104,7 @@ def test_training_and_decoding_share_the_codec(path):
     decoder = config.model.head.decoder
     if decoder.type == 'AssociativeEmbedding':
         pytest.skip("decodes by the host's codec")
-    for name in ('type', 'sigma', 'downscales', 'with_center'):
+    for name in ('type', 'sigma', 'downscales'):
         default = {'sigma': 2}.get(name)
         assert encoder.get(name, default) == decoder.get(name, default)
 

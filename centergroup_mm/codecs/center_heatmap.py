@@ -24,7 +24,7 @@ class CenterHeatmap(BaseKeypointCodec):
     keypoint has no center and is no target.
 
     Letters: N persons, T targets among them, K keypoint types, C = K + 1 with the
-    center last (C = K with ``with_center=False``), [w, h] input size in pixels.
+    center last, [w, h] input size in pixels.
 
     Args:
         input_size (tuple[int, int]): Input size [w, h] in pixels.
@@ -32,7 +32,6 @@ class CenterHeatmap(BaseKeypointCodec):
             at every resolution. Defaults to 2.
         downscales (Sequence[int]): Input pixels per heatmap pixel of each level, the
             level of the associative-embedding tags first. Defaults to (4, 2).
-        with_center (bool): Whether the center is one more type. Defaults to True.
         num_candidates (int): Decoding: candidates per keypoint type. Defaults to 30.
         num_centers (int): Decoding: center candidates. Defaults to 30.
         keypoint_kernel (int): Decoding: side of the keypoints' non-maximum
@@ -63,7 +62,6 @@ class CenterHeatmap(BaseKeypointCodec):
         input_size: tuple[int, int],
         sigma: float = 2.0,
         downscales: Sequence[int] = (4, 2),
-        with_center: bool = True,
         num_candidates: int = 30,
         num_centers: int = 30,
         keypoint_kernel: int = 5,
@@ -82,7 +80,6 @@ class CenterHeatmap(BaseKeypointCodec):
         self.input_size = tuple(input_size)
         self.sigma = sigma
         self.downscales = tuple(downscales)
-        self.with_center = with_center
         self.num_candidates = num_candidates
         self.num_centers = num_centers
         self.keypoint_kernel = keypoint_kernel
@@ -212,10 +209,9 @@ class CenterHeatmap(BaseKeypointCodec):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Peak pixels int (T, C, 2), which exist, bool (T, C); the others are 0."""
         shown = self._inside(keypoints, labelled, downscale)
-        if self.with_center:
-            centers = _visible_means(keypoints, shown)
-            keypoints = np.concatenate((keypoints, centers[:, None]), axis=1)
-            shown = np.concatenate((shown, shown.any(axis=1, keepdims=True)), axis=1)
+        centers = _visible_means(keypoints, shown)
+        keypoints = np.concatenate((keypoints, centers[:, None]), axis=1)
+        shown = np.concatenate((shown, shown.any(axis=1, keepdims=True)), axis=1)
         return np.where(shown[..., None], keypoints, 0).astype(np.int64), shown
 
 

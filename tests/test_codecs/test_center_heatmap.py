@@ -126,14 +126,6 @@ def test_more_persons_than_candidates():
     assert len(encoded['keypoint_labels']) == 50
 
 
-def test_without_center_there_are_k_maps():
-    encoded = encode(
-        one_person((10, 10), (20, 20)), codec=CenterHeatmap(SIZE, with_center=False)
-    )
-    assert encoded['heatmaps'][0].shape[0] == 2
-    assert encoded['tag_indices'].shape == (1, 2, 2)
-
-
 def test_refuses_sizes_that_do_not_divide():
     with pytest.raises(ValueError, match=r'\(62, 64\).*downscale 4'):
         CenterHeatmap((62, 64))
