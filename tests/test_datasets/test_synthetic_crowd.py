@@ -17,12 +17,12 @@ from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
 from centergroup_mm.datasets import synthetic
+from centergroup_mm.datasets.masks import decode_rle
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd, make_image
 from centergroup_mm.datasets.synthetic.annotate import (
     MIN_SEEN,
     annotate_scene,
     crowd_index,
-    decode_rle,
     encode_rle,
     hides_itself,
     label_points,

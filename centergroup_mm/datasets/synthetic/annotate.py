@@ -156,12 +156,6 @@ def encode_rle(mask: np.ndarray) -> dict:
     return {'size': list(mask.shape), 'counts': counts}
 
 
-def decode_rle(rle: dict) -> np.ndarray:
-    """Return the (H, W) boolean mask of an uncompressed run-length code."""
-    values = np.arange(len(rle['counts'])) % 2 == 1
-    return np.repeat(values, rle['counts']).reshape(rle['size'], order='F')
-
-
 def _crowd_region(mask: np.ndarray, num_types: int) -> dict:
     """Return one annotation over all the people of a crowd region."""
     size = mask.shape[0] // SUPERSAMPLING
