@@ -15,6 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from mmpose.utils import register_all_modules
 
 DATA_VARIABLE = 'CENTERGROUP_TEST_DATA'
 
@@ -110,6 +115,28 @@ def run_cli() -> Callable[..., subprocess.CompletedProcess]:
         return result
 
     return run
+
+
+@pytest.fixture(scope='session')
+def save_random_weights() -> Callable[[Path, Path], Path]:
+    """Write a checkpoint that has learned nothing but sees peaks.
+
+    Called as ``save_random_weights(config_file, target)``; returns ``target``.
+    """
+
+    def save(config_file: Path, target: Path) -> Path:
+        register_all_modules()
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            model = MODELS.build(Config.fromfile(config_file).model)
+        for layer in model.head.detector.final_layers:
+            # Without training all maps are nearly 0: with these there are peaks.
+            torch.nn.init.normal_(layer.weight, std=0.3)
+            torch.nn.init.ones_(layer.bias)
+        torch.save(dict(state_dict=model.state_dict()), target)
+        return target
+
+    return save
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,12 +6,8 @@ import pickle
 
 import cv2
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from mmpose.apis import MMPoseInferencer
-from mmpose.registry import MODELS
-from mmpose.utils import register_all_modules
 
 from .conftest import data_options
 
@@ -23,19 +19,10 @@ VISUALIZER = dict(
 
 
 @pytest.fixture(scope='module')
-def checkpoint(repo_root, tmp_path_factory):
+def checkpoint(repo_root, tmp_path_factory, save_random_weights):
     """A tiny CenterGroup that has learned nothing but sees peaks."""
-    register_all_modules()
-    config = Config.fromfile(repo_root / 'configs' / 'centergroup_tiny.py')
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmpose'):
-        model = MODELS.build(config.model)
-    for layer in model.head.detector.final_layers:
-        torch.nn.init.normal_(layer.weight, std=0.3)
-        torch.nn.init.ones_(layer.bias)
     path = tmp_path_factory.mktemp('checkpoint') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return save_random_weights(repo_root / 'configs' / 'centergroup_tiny.py', path)
 
 
 def test_the_visualization_hook_the_metric_and_the_dump(

@@ -6,13 +6,8 @@ import signal
 import cv2
 import numpy as np
 import pytest
-import torch
 import visualize
 from method_columns import NumberedPeople, number_people
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmpose.registry import MODELS
-from mmpose.utils import register_all_modules
 
 from centergroup_mm.visualization import DrawnPeople
 
@@ -26,23 +21,14 @@ def keep_signals():
 
 
 @pytest.fixture(scope='module')
-def models(repo_root, tmp_path_factory):
+def models(repo_root, tmp_path_factory, save_random_weights):
     """Arguments of --model for CenterGroup and HigherHRNet with random weights."""
-    register_all_modules()
     folder = tmp_path_factory.mktemp('checkpoints')
     arguments = {}
     for name in ('centergroup_tiny', 'higherhrnet_tiny'):
-        config = Config.fromfile(repo_root / 'configs' / f'{name}.py')
-        torch.manual_seed(0)
-        with DefaultScope.overwrite_default_scope('mmpose'):
-            model = MODELS.build(config.model)
-        for layer in model.head.detector.final_layers:
-            # Without training all maps are nearly 0: with these there are peaks.
-            torch.nn.init.normal_(layer.weight, std=0.3)
-            torch.nn.init.ones_(layer.bias)
-        path = folder / f'{name}.pth'
-        torch.save(dict(state_dict=model.state_dict()), path)
-        arguments[name] = [f'{repo_root}/configs/{name}.py', str(path)]
+        config = repo_root / 'configs' / f'{name}.py'
+        path = save_random_weights(config, folder / f'{name}.pth')
+        arguments[name] = [str(config), str(path)]
     return arguments
 
 
