@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare CenterGroup with HigherHRNet's associative embedding and with CenterNet.
 
-The three methods have the same backbone, heatmaps, data, seeds and number of
-iterations, all of them from scratch: no detector is trained beforehand, so nothing
-stands outside the budget. Each is tested on held-out crowds of rising crowding, and
-once more with true heatmaps in the place of its own, which leaves only the grouping.
+All three start where CenterGroup starts in the paper, from one detector, a HigherHRNet
+with centers trained with associative embedding, and go on with the same data, seed,
+schedule and number of iterations; associative embedding too, so that the total is the
+same. Each is tested on held-out crowds of rising crowding: with its own heatmaps; with
+true centers, so that nobody is missed for want of one; and with all heatmaps true,
+which leaves only the grouping.
 
 Every training and every test leaves its result in the work folder, and what is already
 there is not done again: a comparison that was stopped goes on where it stood.
@@ -45,13 +47,20 @@ from centergroup_mm.evaluation.oracle import TrueHeatmaps
 from centergroup_mm.evaluation.prediction import TimedPrediction, predict_images
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+DETECTOR = 'higherhrnet_tiny_center.py'
 METHODS = {
     'CenterGroup': 'centergroup_tiny.py',
-    'HigherHRNet + AE': 'higherhrnet_tiny.py',
+    'HigherHRNet + AE': DETECTOR,
     'CenterNet': 'centernet_tiny.py',
 }
 # Share of people who stand close to somebody in the held-out crowds.
 CROWDINGS = (0.0, 0.5, 1.0)
+# What a method is tested with in the place of its own heatmaps.
+HEATMAPS = {
+    'predicted': None,
+    'centers': dict(centers_only=True),
+    'true': dict(centers_only=False),
+}
 WARM_UP = 100
 
 
@@ -71,12 +80,14 @@ class Comparison:
         self.draw_crowds()
         results = []
         for seed in range(self.seeds):
+            detector = self.train_detector(seed)
             for method, name in METHODS.items():
-                folder = self.work_dir / Path(name).stem / f'seed_{seed}'
-                checkpoint = self.train(CONFIGS / name, folder, seed)
+                checkpoint = self.train_method(method, seed, detector)
                 for crowding in CROWDINGS:
-                    for oracle in (False, True):
-                        result = self.test(CONFIGS / name, checkpoint, crowding, oracle)
+                    for heatmaps in HEATMAPS:
+                        result = self.test(
+                            CONFIGS / name, checkpoint, crowding, heatmaps
+                        )
                         results.append(dict(method=method, seed=seed, **result))
         settings = dict(
             seeds=self.seeds, iterations=self.iterations, images=self.images
@@ -99,10 +110,21 @@ class Comparison:
                 progress=lambda items, total: track(items, 'Drawing', total=total),
             )
 
-    def train(self, config: Path, folder: Path, seed: int) -> Path:
-        """Train a method once; returns its checkpoint."""
+    def train_detector(self, seed: int) -> Path:
+        """Train once what all methods start from; returns its checkpoint."""
+        folder = self.work_dir / f'seed_{seed}' / 'detector'
+        return self.train(CONFIGS / DETECTOR, folder, seed)
+
+    def train_method(self, method: str, seed: int, detector: Path) -> Path:
+        """Train a method from the detector once; returns its checkpoint."""
+        config = CONFIGS / METHODS[method]
+        folder = self.work_dir / f'seed_{seed}' / config.stem
+        return self.train(config, folder, seed, load_from=str(detector))
+
+    def train(self, config: Path, folder: Path, seed: int, **options: object) -> Path:
+        """Train a config once; returns its checkpoint."""
         warm_up = max(1, min(WARM_UP, self.iterations // 10))
-        options = {
+        options |= {
             'randomness.seed': seed,
             'train_cfg.max_iters': self.iterations,
             'train_cfg.val_interval': self.iterations + 1,
@@ -118,21 +140,20 @@ class Comparison:
         return train_once(config, folder, options, advice)
 
     def test(
-        self, config: Path, checkpoint: Path, crowding: float, oracle: bool
+        self, config: Path, checkpoint: Path, crowding: float, heatmaps: str
     ) -> dict:
         """Measure a trained method on one crowd; the result is kept."""
-        heatmaps = 'true' if oracle else 'predicted'
         name = f'crowding_{crowding}_{heatmaps}_{self.images}.json'
         out = checkpoint.with_name(name)
         trained = checkpoint.stat().st_mtime
         if not out.is_file() or out.stat().st_mtime < trained:
-            result = self.measure(config, checkpoint, self.crowds[crowding], oracle)
+            result = self.measure(config, checkpoint, self.crowds[crowding], heatmaps)
             result |= dict(crowding=crowding, heatmaps=heatmaps)
             write_atomically(out, json.dumps(result, indent=1).encode())
         return json.loads(out.read_text())
 
     def measure(
-        self, config: Path, checkpoint: Path, crowd: Path, oracle: bool
+        self, config: Path, checkpoint: Path, crowd: Path, heatmaps: str
     ) -> dict:
         """Predict a crowd and analyse the result."""
         settings = Config.fromfile(config)
@@ -143,8 +164,10 @@ class Comparison:
         )
         truth = load_truth(crowd / 'annotations' / 'val.json')
         before = None
-        if oracle:
-            model.head.detector = detector = TrueHeatmaps(model.head.detector)
+        if (replaced := HEATMAPS[heatmaps]) is not None:
+            model.head.detector = detector = TrueHeatmaps(
+                model.head.detector, **replaced
+            )
 
             def before(sample):
                 image = truth[sample.metainfo['img_id']]
@@ -153,7 +176,7 @@ class Comparison:
         predictions = list(
             track(
                 predict_images(model, dataset, before),
-                f'{config.stem}, {crowd.name}' + ', true heatmaps' * oracle,
+                f'{config.stem}, {crowd.name}, {heatmaps}',
                 total=len(dataset),
             )
         )
@@ -206,7 +229,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--iterations',
         type=int,
         default=default,
-        help='of each training; default: %(default)s',
+        help='of the detector, and again of each method; default: %(default)s',
     )
     parser.add_argument(
         '--images',

@@ -15,6 +15,12 @@ import torch
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 
+# Kind of heatmaps -> title of its table.
+TABLES = {
+    'predicted': 'With predicted heatmaps:',
+    'centers': 'With predicted keypoints and true centers:',
+    'true': 'With true heatmaps:',
+}
 # Column title -> key of a result, factor.
 COLUMNS = {
     'AP': ('ap', 100),
@@ -61,10 +67,10 @@ def markdown(results: Sequence[dict], settings: dict) -> str:
         + ', '.join(f'{key} {value}' for key, value in settings.items())
         + '. Mean ± standard deviation over the seeds.',
     ]
-    for heatmaps in ('predicted', 'true'):
+    for heatmaps, title in TABLES.items():
         lines += [
             '',
-            f'With {heatmaps} heatmaps:',
+            title,
             '',
             f'| crowding | method | {" | ".join(COLUMNS)} |',
             '| --- ' * (len(COLUMNS) + 2) + '|',
@@ -98,10 +104,11 @@ def plot(results: Sequence[dict], path: Path) -> None:
     """AP and swap rate against crowding, one line per method."""
     panels = [
         ('AP', 'ap', 'predicted'),
+        ('AP, true centers', 'ap', 'centers'),
         ('AP, true heatmaps', 'ap', 'true'),
         ('swapped keypoints, %', 'swapped_rate', 'predicted'),
     ]
-    figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.6))
+    figure, axes = plt.subplots(1, len(panels), figsize=(15, 3.6))
     for axis, (title, key, heatmaps) in zip(axes, panels, strict=True):
         lines = {}
         for (crowding, method), rows in grouped(results, heatmaps).items():

@@ -20,13 +20,18 @@ class TrueHeatmaps(nn.Module):
     Args:
         detector (nn.Module): The head's own, a :class:`HigherHRNetMaps`.
         sigma (float): Of the heatmaps' Gaussians. Defaults to 2.
+        centers_only (bool): Keep the predicted heatmaps of the keypoints, so that only
+            people who have no center of their own are helped. Defaults to False.
     """
 
-    def __init__(self, detector: nn.Module, sigma: float = 2.0) -> None:
+    def __init__(
+        self, detector: nn.Module, sigma: float = 2.0, centers_only: bool = False
+    ) -> None:
         super().__init__()
         self.detector = detector
         self.sigma = sigma
         self.num_types = detector.num_types
+        self.centers_only = centers_only
         self._stages = []
         self._flip_types = []
 
@@ -59,4 +64,8 @@ class TrueHeatmaps(nn.Module):
             stages = [
                 torch.cat((maps, maps.flip(-1)[:, self._flip_types])) for maps in stages
             ]
-        return [maps[:, : self.num_types].to(tags) for maps in stages], tags
+        first = self._flip_types[-1] if self.centers_only else 0
+        return [
+            torch.cat((own[:, :first], maps[:, first : self.num_types].to(own)), 1)
+            for own, maps in zip(predicted, stages, strict=True)
+        ], tags

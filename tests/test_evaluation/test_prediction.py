@@ -21,7 +21,14 @@ def crowd(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=['centergroup_tiny', 'higherhrnet_tiny', 'centernet_tiny'])
+@pytest.fixture(
+    params=[
+        'centergroup_tiny',
+        'higherhrnet_tiny',
+        'higherhrnet_tiny_center',
+        'centernet_tiny',
+    ]
+)
 def model_and_dataset(request, repo_root, crowd):
     config = Config.fromfile(repo_root / 'configs' / f'{request.param}.py')
     torch.manual_seed(0)
@@ -65,6 +72,24 @@ def test_true_heatmaps_hold_the_annotated_keypoints(model_and_dataset, crowd):
                 x, y = (int(value * factor) for value in person[k])
                 assert maps[0, k, y, x] == 1
                 assert maps[1, flip[k], y, maps.shape[-1] - 1 - x] == 1
+
+
+def test_true_centers_alone(model_and_dataset, crowd):
+    """The center's map is the true one, those of keypoints stay the network's."""
+    model, dataset = model_and_dataset
+    truth = load_truth(crowd / 'annotations' / 'val.json')
+    sample = dataset[0]['data_samples']
+    image = truth[sample.img_id]
+    own = model.head.detector
+    oracles = [TrueHeatmaps(own, centers_only=only) for only in (False, True)]
+    for oracle in oracles:
+        oracle.show(sample, image.keypoints, image.visibility)
+    feature = [torch.randn(2, 16, 48, 48)]
+    predicted, true, centers = (f(feature)[0] for f in (own, *oracles))
+    for network, annotated, mixed in zip(predicted, true, centers, strict=True):
+        assert torch.equal(mixed[:, :17], network[:, :17])
+        assert torch.equal(mixed[:, 17:], annotated[:, 17:])
+        assert not torch.equal(network, annotated)
 
 
 def test_true_heatmaps_and_distance_find_people_who_stand_apart(repo_root, crowd):

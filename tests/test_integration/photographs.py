@@ -50,7 +50,7 @@ model = dict(
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 randomness = dict(seed=0)
 
-max_iters = 600
+max_iters = 1000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),

@@ -23,12 +23,15 @@ def test_table_gives_mean_and_deviation_over_seeds():
         result('A', 0, 0.5, 'predicted', ap=0.2),
         result('A', 1, 0.5, 'predicted', ap=0.4),
         result('B', 0, 0.5, 'predicted', ap=0.7),
+        result('B', 0, 0.0, 'centers', ap=0.8),
         result('B', 0, 0.0, 'true', ap=1.0),
     ]
     table = comparison_report.markdown(results, dict(seeds=2))
-    predicted, true = table.split('With true heatmaps:')
+    predicted, rest = table.split('With predicted keypoints and true centers:')
+    centers, true = rest.split('With true heatmaps:')
     assert '| 0.5 | A | 30.0 ± 14.1 | - |' in predicted
     assert '| 0.5 | B | 70.0 | - |' in predicted
+    assert '| 0.0 | B | 80.0 | - |' in centers
     assert '| 0.0 | B | 100.0 | - |' in true
     assert 'seeds 2' in table
 
@@ -37,7 +40,7 @@ def test_report_bears_values_that_could_not_be_measured(tmp_path):
     results = [
         result('A', 0, crowding, heatmaps, ap=0.5)
         for crowding in (0.0, 1.0)
-        for heatmaps in ('predicted', 'true')
+        for heatmaps in comparison_report.TABLES
     ]
     files = comparison_report.write_report(tmp_path, results, dict(seeds=1))
     assert [path.suffix for path in files] == ['.json', '.md', '.png']
@@ -52,10 +55,24 @@ def test_small_comparison(repo_root, run_cli, tmp_path):
     tool += ['--quick', '--iterations', '2', '--images', '3', '--data-root', crowd]
     work_dir = tmp_path / 'work'
     printed = run_cli([*tool, '--work-dir', work_dir], cwd=tmp_path, timeout=900).stdout
-    assert printed.count('$ mim train mmpose') == 3
+    # A detector, and from it the three methods.
+    assert printed.count('$ mim train mmpose') == 4
+    detector = work_dir / 'seed_0' / 'detector' / 'iter_2.pth'
+    assert printed.count(f'load_from={detector}') == 3
     report = json.loads((work_dir / 'comparison.json').read_text())
-    # Three methods, three crowds, predicted and true heatmaps.
-    assert len(report['results']) == 18
+    # Three methods, three crowds, three kinds of heatmaps.
+    assert len(report['results']) == 27
+    rows = {
+        (row['method'], row['crowding'], row['heatmaps']): row
+        for row in report['results']
+    }
+    # Associative embedding groups without centers.
+    for crowding in (0.0, 0.5, 1.0):
+        own, helped = (
+            rows['HigherHRNet + AE', crowding, heatmaps]['ap']
+            for heatmaps in ('predicted', 'centers')
+        )
+        assert own == helped
     assert {row['method'] for row in report['results']} == METHODS
     for row in report['results']:
         assert 0 <= row['ap'] <= 1
