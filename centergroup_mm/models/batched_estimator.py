@@ -11,7 +11,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor
 
-from .checkpoints import check_whole
+from .checkpoints import holds_grouping
 from .explanation import explanation_to_image
 
 AUTOCAST_DTYPES = ('bfloat16', 'float16')
@@ -39,7 +39,14 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         super().__init__(*args, **kwargs)
         if channels_last:
             self.to(memory_format=torch.channels_last)
+        # Whether nothing but a detector was loaded, and nothing trained since.
+        self._grouping_is_random = False
         self._register_load_state_dict_pre_hook(self._check_state_dict)
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+        """Losses of a batch, see the ``loss`` of the head."""
+        self._grouping_is_random = False
+        return super().loss(inputs, data_samples)
 
     def predict(
         self, inputs: Tensor | Sequence[Tensor], data_samples: SampleList
@@ -59,7 +66,14 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         Raises:
             ValueError: If there are several scales without ``multiscale_test``, or one
                 with it; or if ``autocast`` names another type.
+            RuntimeError: If only the detector's weights were loaded and the grouping
+                was not trained since.
         """
+        if self._grouping_is_random:
+            raise RuntimeError(
+                'Only the detector was loaded, the grouping is random. Load a '
+                'checkpoint of the whole model, or train from the detector first.'
+            )
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
         with self._autocast(scales[0].device.type):
@@ -93,12 +107,12 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         )
 
     def check_weights(self, weights: dict[str, Tensor]) -> None:
-        """Refuse weights that do not fit.
+        """Refuse weights that are neither the whole model nor its whole detector.
 
         Raises:
             CheckpointMismatchError: Says which keys differ.
         """
-        check_whole(self.state_dict(), weights)
+        self._grouping_is_random = not holds_grouping(self.state_dict(), weights)
 
     def _check_scales(self, num_scales: int) -> None:
         """The switch in ``test_cfg`` and the pipeline must agree."""

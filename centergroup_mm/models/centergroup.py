@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pose estimator: a detector that may be frozen, and checked weights."""
 
-from collections.abc import Sequence
-
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
 from .batched_estimator import BatchedPoseEstimator
-from .checkpoints import holds_grouping, is_pruned
+from .checkpoints import is_pruned
 
 
 @MODELS.register_module()
 class CenterGroup(BatchedPoseEstimator):
     """Bottom-up pose estimator with center-keypoint grouping by attention.
 
-    Beyond its base: the detector's batch norms may be frozen, and a checkpoint may hold
-    the detector alone, for training.
+    Beyond its base: the detector's batch norms may be frozen, and a checkpoint may be
+    pruned for inference.
 
     Args:
         freeze_detector_bn (bool): Keep the batch norms of the detector (backbone and
@@ -29,9 +27,7 @@ class CenterGroup(BatchedPoseEstimator):
     def __init__(self, *args, freeze_detector_bn: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.freeze_detector_bn = freeze_detector_bn
-        # Whether weights were loaded, for the two errors below.
         self._detector_is_loaded = False
-        self._grouping_is_random = False
         if freeze_detector_bn:
             for module in self._detector_norms():
                 module.requires_grad_(False)
@@ -58,24 +54,7 @@ class CenterGroup(BatchedPoseEstimator):
                 '`--cfg-options load_from=DETECTOR.pth`, or train everything from '
                 'scratch with `--cfg-options model.freeze_detector_bn=False`.'
             )
-        self._grouping_is_random = False
         return super().loss(inputs, data_samples)
-
-    def predict(
-        self, inputs: Tensor | Sequence[Tensor], data_samples: SampleList
-    ) -> SampleList:
-        """Predict the poses of a batch, see :meth:`BatchedPoseEstimator.predict`.
-
-        Raises:
-            RuntimeError: If only the detector's weights were loaded and the grouping
-                was not trained since.
-        """
-        if self._grouping_is_random:
-            raise RuntimeError(
-                'Only the detector was loaded, the grouping is random. Load a '
-                'CenterGroup checkpoint, or train from the detector first.'
-            )
-        return super().predict(inputs, data_samples)
 
     def _detector_norms(self) -> list[nn.Module]:
         """The batch norms of backbone and heatmap layers."""
@@ -95,5 +74,5 @@ class CenterGroup(BatchedPoseEstimator):
         """
         if is_pruned(self.state_dict(), weights):
             self.head.grouping.prune()
-        self._grouping_is_random = not holds_grouping(self.state_dict(), weights)
+        super().check_weights(weights)
         self._detector_is_loaded = True

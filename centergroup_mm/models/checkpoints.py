@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a checkpoint must hold to become a CenterGroup model.
+"""What a checkpoint must hold to become a model.
 
 The host loads weights non-strictly and only logs what did not fit, so that a model may
 predict, or train on, with random weights unnoticed. Here a checkpoint is the whole
-model or an error; for CenterGroup it may also be the model pruned for inference, or a
-whole detector.
+model or an error; for a method that groups on top of HigherHRNet's heatmaps it may also
+be a whole detector, and for CenterGroup the model pruned for inference.
 """
 
 import re
@@ -17,8 +17,9 @@ DETECTOR_PREFIXES = ('backbone.', 'head.detector.')
 IGNORED = ('data_preprocessor.', 'num_batches_tracked')
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
 SHOWN = 5
-EXPECTED_OF_CENTERGROUP = (
-    'Expected all weights of this CenterGroup, or all weights of its detector, a '
+EXPECTED = 'Expected all weights of this model.'
+EXPECTED_ON_DETECTOR = (
+    'Expected all weights of this model, or all weights of its detector, a '
     'HigherHRNet trained with centers.'
 )
 
@@ -39,42 +40,29 @@ def is_pruned(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
 
 
 def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
-    """Check that ``weights`` are a whole model or a whole detector.
+    """Check that ``weights`` are a whole model, or the whole detector of one.
 
     Args:
         own (Mapping[str, Tensor]): State dict of the model.
         weights (Mapping[str, Tensor]): State dict of the checkpoint.
 
     Returns:
-        bool: True for a whole model, False for a detector.
+        bool: True for a whole model, False for a detector without what groups.
 
     Raises:
         CheckpointMismatchError: For anything else; says which keys differ.
     """
     own, weights = _that_count(own), _that_count(weights)
     missing = [key for key in own if key not in weights]
-    detector_only = missing and not any(
+    on_detector = _stands_on_detector(own)
+    detector_only = bool(on_detector and missing) and not any(
         key in own and not _in_detector(key) for key in weights
     )
     if detector_only:
         missing = [key for key in missing if _in_detector(key)]
-    _refuse_misfits(own, weights, missing, EXPECTED_OF_CENTERGROUP)
+    expected = EXPECTED_ON_DETECTOR if on_detector else EXPECTED
+    _refuse_misfits(own, weights, missing, expected)
     return not detector_only
-
-
-def check_whole(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    """Check that ``weights`` are a whole model.
-
-    Args:
-        own (Mapping[str, Tensor]): State dict of the model.
-        weights (Mapping[str, Tensor]): State dict of the checkpoint.
-
-    Raises:
-        CheckpointMismatchError: If they are not; says which keys differ.
-    """
-    own, weights = _that_count(own), _that_count(weights)
-    missing = [key for key in own if key not in weights]
-    _refuse_misfits(own, weights, missing, 'Expected all weights of this model.')
 
 
 def _refuse_misfits(
@@ -111,6 +99,12 @@ def _ignored(key: str) -> bool:
 
 def _in_detector(key: str) -> bool:
     return key.startswith(DETECTOR_PREFIXES)
+
+
+def _stands_on_detector(own: Mapping[str, Tensor]) -> bool:
+    """Whether a model is HigherHRNet's detector and something else that groups."""
+    heatmaps = any(key.startswith(DETECTOR_PREFIXES[1]) for key in own)
+    return heatmaps and not all(_in_detector(key) for key in own)
 
 
 def _describe(problems: Mapping[str, list[str]], expected: str) -> str:

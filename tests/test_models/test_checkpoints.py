@@ -3,7 +3,9 @@
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
+from mmpose.registry import MODELS
 
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 
@@ -22,6 +24,28 @@ def load(tmp_path):
     return load
 
 
+@pytest.fixture
+def centernet(small_config):
+    """Another method on the same detector."""
+    config = dict(small_config.to_dict(), type='BatchedPoseEstimator')
+    config.pop('freeze_detector_bn')
+    config['head'] = dict(
+        type='CenterNetHead',
+        **{
+            key: config['head'][key]
+            for key in (
+                'in_channels',
+                'num_keypoints',
+                'decoder',
+                'detector',
+                'heatmap_loss',
+            )
+        },
+    )
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        return MODELS.build(config)
+
+
 def detector_of(model):
     return {k: w for k, w in model.state_dict().items() if k.startswith(DETECTOR)}
 
@@ -32,6 +56,13 @@ def assert_equal(model, other, prefixes=('',)):
     ):
         if key.startswith(prefixes):
             assert torch.equal(weight, theirs), key
+
+
+def assert_equal_parts(model, other):
+    """The same detector, whatever groups behind it."""
+    own, theirs = detector_of(model), detector_of(other)
+    assert own.keys() == theirs.keys()
+    assert all(torch.equal(own[key], theirs[key]) for key in own)
 
 
 def predict(model, make_images, make_sample):
@@ -61,6 +92,23 @@ def test_detector_is_for_training_only(build, load, make_images, make_sample, pe
     losses = train(model, make_images, make_sample, people)
     assert torch.isfinite(losses['loss_center'])
     assert predict(model, make_images, make_sample), 'it has been trained since'
+
+
+def test_centernet_starts_from_the_same_detector(
+    centernet, build, load, make_images, make_sample, people
+):
+    trained = build(seed=1)
+    load(centernet, detector_of(trained))
+    assert_equal_parts(centernet, trained)
+    with pytest.raises(RuntimeError, match='grouping is random'):
+        predict(centernet, make_images, make_sample)
+    train(centernet, make_images, make_sample, people)
+    assert predict(centernet, make_images, make_sample), 'it has been trained since'
+    with pytest.raises(CheckpointMismatchError, match=r'unknown .*head\.grouping'):
+        load(centernet, trained.state_dict())
+    partial = {k: w for k, w in centernet.state_dict().items() if 'box' not in k}
+    with pytest.raises(CheckpointMismatchError, match=r'missing .*head\.box_branch'):
+        load(centernet, partial)
 
 
 def test_whole_model_after_a_detector(build, load, make_images, make_sample):

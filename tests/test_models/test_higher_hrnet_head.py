@@ -228,3 +228,7 @@ def test_weights_of_another_method_are_refused(build, small_config):
     model.load_state_dict(model.state_dict())
     with pytest.raises(CheckpointMismatchError, match=r'unknown .*head\.grouping'):
         model.load_state_dict(build().state_dict(), strict=False)
+    # Nothing groups on top of this detector: it is the whole model.
+    backbone = {k: w for k, w in model.state_dict().items() if 'backbone' in k}
+    with pytest.raises(CheckpointMismatchError, match=r'all weights of this model\. '):
+        model.load_state_dict(backbone, strict=False)
