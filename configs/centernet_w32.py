@@ -3,6 +3,8 @@
 #
 # The schedule is HigherHRNet's: 300 epochs of the 64,115 images with people, 24 on each
 # of 8 GPUs, which are 100,000 iterations; a tenth of the rate at 200 and 260 epochs.
+# `load_from` may be a detector with centers (higherhrnet_w32_center.py), as for
+# CenterGroup.
 # On a CPU: --cfg-options optim_wrapper.type=OptimWrapper
 _base_ = ['centergroup_w32.py']
 

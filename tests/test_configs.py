@@ -15,6 +15,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 
 import centergroup_mm  # noqa: F401
+from centergroup_mm.models.checkpoints import holds_grouping
 
 CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -182,3 +183,14 @@ def test_crowdpose_is_evaluated_by_its_own_rules(repo_root):
         evaluator = read(path).test_evaluator
         assert evaluator.iou_type == 'keypoints_crowd'
         assert evaluator.use_area is False
+
+
+@pytest.mark.parametrize('size', ['tiny', 'w32', 'w48', 'w48_crowdpose'])
+@pytest.mark.parametrize('method', ['centergroup', 'centernet'])
+def test_methods_start_from_the_detector_of_their_size(repo_root, method, size):
+    names = f'higherhrnet_{size}_center', f'{method}_{size}'
+    detector, model = (
+        build_model(read(repo_root / 'configs' / f'{name}.py')) for name in names
+    )
+    # Anything but a whole detector raises, and a whole model is True.
+    assert holds_grouping(model.state_dict(), detector.state_dict()) is False
