@@ -14,8 +14,8 @@ from mmpose.apis import MMPoseInferencer
 pytestmark = pytest.mark.slow
 
 CONFIG = Path(__file__).with_name('photographs.py')
-# Trainings with seeds 1, 2 and 3 gave 0.905, 0.801 and 0.829.
-AP_FLOOR = 0.65
+# Trainings with seeds 0, 1 and 2 gave 0.820, 0.827 and 0.850.
+AP_FLOOR = 0.60
 
 
 @pytest.fixture(scope='session')
