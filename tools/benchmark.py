@@ -287,9 +287,15 @@ def report(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    warnings.filterwarnings('ignore')
+    # Quiet while it measures; whoever calls this from Python has their messages back.
+    before = logging.root.manager.disable
     logging.disable(logging.WARNING)
-    return run_tool('benchmark', lambda: report(args))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return run_tool('benchmark', lambda: report(args))
+    finally:
+        logging.disable(before)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,6 @@ import logging
 import cv2
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 from centergroup_mm.engine import TrainingCurvesHook, read_training_log
 
@@ -81,12 +80,12 @@ def test_a_training_ends_with_its_curves(runner, tmp_path):
 
 def test_a_failure_to_draw_is_a_warning_and_no_more(runner, tmp_path, caplog):
     (tmp_path / 'run' / 'training_curves.png').mkdir(parents=True)
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
+    # Not the current logger: that may be one of another test.
+    runner.logger.addHandler(caplog.handler)
     try:
         runner.train()
     finally:
-        logger.removeHandler(caplog.handler)
+        runner.logger.removeHandler(caplog.handler)
     assert runner.iter == 4
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert any('training_curves.png could not be drawn' in text for text in warnings)

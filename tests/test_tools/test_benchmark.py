@@ -2,6 +2,7 @@
 """The benchmark's command line on tiny models; no assertion is about a time."""
 
 import json
+import logging
 
 import cv2
 import pytest
@@ -83,3 +84,5 @@ def test_a_model_that_cannot_be_built_is_named(repo_root, capsys):
     code = main([config, '--quick', '--cfg-options', 'model.head.type=NoHead'])
     assert code == 1
     assert 'NoHead' in capsys.readouterr().err
+    # It was quiet for its own time only.
+    assert logging.getLogger().isEnabledFor(logging.WARNING)
