@@ -20,7 +20,8 @@ class CenterHeatmap(BaseKeypointCodec):
 
     A person's center is the mean of its visible keypoints, taken at each resolution
     from that resolution's coordinates. Visible means labelled (occluded included) and
-    inside the crop, ``0 <= x < w`` and ``0 <= y < h``; a person without a visible
+    inside the crop, ``0 <= x < w`` and ``0 <= y < h``, decided once, at full
+    resolution: every level shows the same keypoints. A person without a visible
     keypoint has no center and is no target.
 
     Letters: N persons, T targets among them, K keypoint types, C = K + 1 with the
@@ -119,13 +120,11 @@ class CenterHeatmap(BaseKeypointCodec):
         keypoints = np.asarray(keypoints, dtype=np.float32)
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
-        labelled = np.asarray(keypoints_visible) > 0
 
-        visible = self._inside(keypoints, labelled, downscale=1)
+        inside = (keypoints >= 0) & (keypoints < self.input_size)
+        visible = inside.all(axis=-1) & (np.asarray(keypoints_visible) > 0)
         targets = visible.any(axis=1)
-        keypoints, labelled, visible = (
-            array[targets] for array in (keypoints, labelled, visible)
-        )
+        keypoints, visible = keypoints[targets], visible[targets]
         encoded = {
             'keypoint_labels': keypoints,
             'visible_labels': visible.astype(np.float32),
@@ -138,7 +137,7 @@ class CenterHeatmap(BaseKeypointCodec):
         for level, downscale in enumerate(self.downscales):
             shift = downscale - 1 if flip else 0
             scaled = (keypoints - [shift, 0]) / downscale
-            peaks, shown = self._peaks(scaled, labelled, downscale)
+            peaks, shown = _peak_pixels(scaled, visible)
             width, height = (side // downscale for side in self.input_size)
             heatmaps.append(draw_gaussians(peaks, shown, (width, height), self.sigma))
             if level == 0:
@@ -197,22 +196,20 @@ class CenterHeatmap(BaseKeypointCodec):
             'CenterGroupHead, which groups the candidates.'
         )
 
-    def _inside(
-        self, keypoints: np.ndarray, labelled: np.ndarray, downscale: int
-    ) -> np.ndarray:
-        """Labelled keypoints inside the crop at one resolution, bool (N, K)."""
-        size = np.array(self.input_size) // downscale
-        return labelled & (keypoints >= 0).all(-1) & (keypoints < size).all(-1)
 
-    def _peaks(
-        self, keypoints: np.ndarray, labelled: np.ndarray, downscale: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Peak pixels int (T, C, 2), which exist, bool (T, C); the others are 0."""
-        shown = self._inside(keypoints, labelled, downscale)
-        centers = _visible_means(keypoints, shown)
-        keypoints = np.concatenate((keypoints, centers[:, None]), axis=1)
-        shown = np.concatenate((shown, shown.any(axis=1, keepdims=True)), axis=1)
-        return np.where(shown[..., None], keypoints, 0).astype(np.int64), shown
+def _peak_pixels(
+    keypoints: np.ndarray, visible: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels int (T, C, 2) of keypoints and centers at one level, and which exist.
+
+    A keypoint less than a pixel left of the level's frame, where mirroring may bring
+    one that is inside at full resolution, belongs to the first column: truncation is
+    towards zero. What does not exist, bool (T, C), is at 0.
+    """
+    centers = _visible_means(keypoints, visible)
+    points = np.concatenate((keypoints, centers[:, None]), axis=1)
+    shown = np.concatenate((visible, visible.any(axis=1, keepdims=True)), axis=1)
+    return np.where(shown[..., None], points, 0).astype(np.int64), shown
 
 
 def _visible_means(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:

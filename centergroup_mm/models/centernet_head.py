@@ -247,7 +247,7 @@ class CenterNetHead(BaseHead):
 
 
 def _gather_persons(samples: SampleList) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All G persons of a batch whose center lies in the image, at 1/4 of the input.
+    """All G persons of a batch, at 1/4 of the input.
 
     Mirrored as the heatmaps are: a coordinate x becomes width - 1 - x at 1/4.
 
@@ -269,13 +269,6 @@ def _gather_persons(samples: SampleList) -> tuple[Tensor, Tensor, Tensor, Tensor
     x_shift = keypoints.new_tensor(shifts)[images, None]
     keypoints = torch.stack((keypoints[..., 0] - x_shift, keypoints[..., 1]), -1)
     width = samples[0].metainfo['input_size'][0] // FEATURE_STRIDE
-    place, shown = tag_indices[:, -1].unbind(-1)
+    place = tag_indices[:, -1, 0]
     pixels = torch.stack((place % width, place // width), -1)
-    # A person without a keypoint at this level has no center there.
-    kept = shown > 0
-    return (
-        keypoints[kept] / FEATURE_STRIDE,
-        visible[kept] > 0,
-        pixels[kept],
-        images[kept],
-    )
+    return keypoints / FEATURE_STRIDE, visible > 0, pixels, images

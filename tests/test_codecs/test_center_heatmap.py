@@ -83,12 +83,51 @@ def test_mirrored_peaks_are_mirrored_at_their_own_resolution(x):
     np.testing.assert_allclose(encoded['center_labels'], [[63 - x, 30]])
 
 
-def test_tag_indices_point_to_the_peaks():
+# Inside or outside of a crop of 64 px at full resolution, on either side of each
+# border, where a mirrored level of 1/4 or 1/2 has its border elsewhere.
+BORDER_POINTS = [0, 0.9, 2.9, 3.1, 60.9, 61.1, 62.9, 63.1, 63.99], [-0.01, 64, 65, 66.9]
+
+
+@pytest.mark.parametrize('flip', [False, True])
+@pytest.mark.parametrize('axis', [0, 1])
+def test_visibility_is_that_of_full_resolution_at_every_level(flip, axis):
+    inside, outside = BORDER_POINTS
+    keypoints = np.full((1, len(inside) + len(outside) + 1, 2), 30, np.float32)
+    keypoints[0, :-1, axis] = [*inside, *outside]
+    expected = np.isin(keypoints[0, :, axis], np.float32([*inside, 30]))
+    encoded = encode(keypoints, flip=flip)
+    np.testing.assert_array_equal(encoded['visible_labels'][0], expected)
+    np.testing.assert_array_equal(encoded['tag_indices'][0, :-1, 1], expected)
+    for heatmaps in encoded['heatmaps']:
+        np.testing.assert_array_equal(heatmaps[:-1].max((1, 2)) == 1, expected)
+
+
+def test_the_center_is_the_mean_of_the_same_keypoints_at_every_level():
+    """The second keypoint is outside, though within the frame of a mirrored 1/4."""
+    encoded = encode(one_person((30, 30), (66, 30)), flip=True)
+    np.testing.assert_array_equal(encoded['center_labels'], [[30, 30]])
+    for heatmaps, column in zip(encoded['heatmaps'], (6, 14), strict=True):
+        peaks = np.argwhere(heatmaps[-1] == 1)
+        np.testing.assert_array_equal(peaks[:, 1], [column])
+
+
+def test_a_person_at_the_mirrored_border_is_a_target_at_every_level():
+    """Its keypoints are inside, though left of the frame of 1/4: x - 3 < 0."""
+    encoded = encode(one_person((1, 30), (2, 30)), flip=True)
+    assert encoded['tag_indices'][0, :, 1].tolist() == [1, 1, 1]
+    for heatmaps, row in zip(encoded['heatmaps'], (7, 15), strict=True):
+        assert np.argwhere(heatmaps == 1).tolist() == [[i, row, 0] for i in range(3)]
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_tag_indices_point_to_the_peaks(flip):
     rng = np.random.default_rng(1)
     keypoints = rng.uniform(-10, 74, (6, 4, 2)).astype(np.float32)
-    encoded = encode(keypoints)
+    # Whatever was drawn: a keypoint in the middle, and one right of the crop.
+    keypoints[:, 0], keypoints[:, 1] = (32, 32), (65.5, 32)
+    encoded = encode(keypoints, flip=flip)
     tags = encoded['tag_indices']
-    assert tags.shape == (len(encoded['keypoint_labels']), 5, 2)
+    assert tags.shape == (6, 5, 2)
     assert tags.dtype == np.int64
     np.testing.assert_array_equal(tags[:, :4, 1], encoded['visible_labels'])
     maps = encoded['heatmaps'][0].reshape(5, -1)

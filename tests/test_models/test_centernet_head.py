@@ -169,6 +169,19 @@ def test_mirrored_images_teach_the_mirrored_regression(open_head, people, make_s
     assert losses['loss_box'] < 1e-5
 
 
+def test_everybody_is_taught_at_the_mirrored_border(open_head, people, make_sample):
+    """A person inside the input, though left of the frame of a mirrored 1/4."""
+    edge = people[:1] * [0, 1] + [1, 0]
+    sample = make_sample(np.concatenate((edge, people[1:])), flip=True)
+    nothing = torch.zeros(1, CHANNELS, 16, 16)
+    losses = open_head.loss((nothing,), [sample])
+    # Distances of both persons' joints from their centers' pixels, at 1/4 of the input.
+    x, y = (np.concatenate((edge, people[1:])) - [3, 0]).transpose(2, 0, 1) / 4
+    pixels = [np.trunc(v.mean(1, keepdims=True)) for v in (x, y)]
+    expected = np.mean(abs(x - pixels[0]) + abs(y - pixels[1]))
+    assert losses['loss_offset'].item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_nobody(make_head, open_head, make_sample):
     head = make_head().train()
     feats = (torch.randn(2, 8, 16, 16, requires_grad=True),)
