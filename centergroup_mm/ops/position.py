@@ -28,7 +28,7 @@ def encode_positions(
     Returns:
         Tensor: float32 (B, N, D).
     """
-    mask = mask.float()
+    # Counted in integers: a GPU adds up floats in any order.
     counts = torch.stack((mask.cumsum(1), mask.cumsum(2)), -1).flatten(1, 2)
     map_size = (mask.shape[2], mask.shape[1])
     index, weight = bilinear_neighbours(coords, size, map_size)

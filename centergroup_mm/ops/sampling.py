@@ -7,7 +7,6 @@ centers the border value is repeated, as bilinear resizing does.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -25,12 +24,11 @@ def read_bilinear(maps: Tensor, coords: Tensor, size: tuple[int, int]) -> Tensor
     Returns:
         Tensor: (B, N, C).
     """
-    extent = _to_extent(size, coords)
-    grid = (coords.float() + 0.5) / extent * 2 - 1
-    values = F.grid_sample(
-        maps, grid[:, None], padding_mode='border', align_corners=False
-    )
-    return values[:, :, 0].transpose(1, 2)
+    index, weight = bilinear_neighbours(coords, size, (maps.shape[3], maps.shape[2]))
+    # By gathering, whose gradient is deterministic on a CPU, and on a GPU if asked to.
+    index = index.flatten(1)[..., None].expand(-1, -1, maps.shape[1])
+    values = maps.flatten(2).transpose(1, 2).gather(1, index)
+    return (values.unflatten(1, (-1, 4)) * weight[..., None]).sum(2)
 
 
 def bilinear_neighbours(
