@@ -41,7 +41,7 @@ class Tokens(NamedTuple):
         features (Tensor): (B, N, D), appearance read at the candidate.
         positions (Tensor): (B, N, D), sine code of the location.
         types (Tensor): int64 (N,), index into the type embedding.
-        coords (Tensor): float (B, N, 2), (x, y) in input pixels.
+        coords (Tensor): int64 (B, N, 2), (x, y) in input pixels.
         valid (Tensor): bool (B, N), True keeps the token.
     """
 

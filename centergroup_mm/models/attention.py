@@ -68,7 +68,7 @@ class CenterKeypointAttention(nn.Module):
         query = query.unflatten(-1, (self.num_heads, -1))
         weight, bias = self._split_heads(self.key)
         reach = torch.einsum('bpkd,kde->bkpe', query, weight).flatten(1, 2)
-        logits = reach @ (keypoints + keypoint_embedding).mT
+        logits = reach @ (keypoints + keypoint_embedding).transpose(-1, -2)
         logits = logits.unflatten(1, shape)
         logits = logits + torch.einsum('bpkd,kd->bkp', query, bias)[..., None]
         logits = logits.masked_fill(key_padding_mask[:, None, None], float('-inf'))

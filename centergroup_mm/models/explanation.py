@@ -9,6 +9,7 @@ from mmpose.utils.typing import InstanceList, SampleList
 from torch import Tensor
 
 from ..ops.attention_views import merge_attention
+from ..ops.flip import split_views
 from ..structures import Candidates, GroupingOutput, Poses
 
 # Targets have their peak at the truncated pixel.
@@ -35,7 +36,7 @@ def explain_poses(
     attention, center = output.attention.float(), output.center.float()
     if flip_indices is not None:
         attention = merge_attention(attention, output.visibility, flip_indices)
-        center = torch.stack(center.chunk(2)).mean(0)
+        center = torch.stack(split_views(center)).mean(0)
     return dict(
         centers=poses.centers + HALF_A_PIXEL,
         center_scores=center.sigmoid(),

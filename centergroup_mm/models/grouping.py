@@ -6,6 +6,7 @@ from mmengine.model import BaseModule
 from mmpose.models.utils.transformer import DetrTransformerEncoderLayer
 from torch import Tensor, nn
 
+from ..ops.recording import is_recorded
 from ..structures import GroupingOutput, Tokens
 from .attention import CenterKeypointAttention, padding_mask
 from .layers import MLP
@@ -49,11 +50,6 @@ def _without_weights(attention: nn.Module, args: tuple, kwargs: dict) -> tuple:
     """The host's layer asks torch for attention weights and throws them away; without
     them torch takes its fused attention."""
     return args, {**kwargs, 'need_weights': False}
-
-
-def _is_recorded() -> bool:
-    """Whether a larger whole is being traced, exported or compiled."""
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
 
 
 class GroupingTransformer(BaseModule):
@@ -161,7 +157,7 @@ class GroupingTransformer(BaseModule):
                 'This model was loaded from a checkpoint pruned for inference: of its '
                 'grouping modules only the last is left. Train from an unpruned one.'
             )
-        if last_only and self._compiled and not _is_recorded():
+        if last_only and self._compiled and not is_recorded():
             return self._compiled(self, keypoints, centers, True)
         return self._group(keypoints, centers, last_only)
 

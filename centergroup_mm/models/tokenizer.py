@@ -8,6 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..ops.position import encode_positions
+from ..ops.recording import is_recorded
 from ..ops.sampling import read_bilinear
 from ..structures import Candidates, Tokens
 from .layers import ResidualCNN
@@ -150,7 +151,7 @@ class CandidateTokenizer(BaseModule):
 
     def _takes_patches(self, cnn: ResidualCNN, feature: Tensor, valid: Tensor) -> bool:
         """Whether to compute around tokens only: never where statistics are taken."""
-        if self.training or torch.jit.is_tracing() or torch.compiler.is_compiling():
+        if self.training or is_recorded():
             return False
         if self.patches is not None or feature.is_cuda:
             return bool(self.patches)

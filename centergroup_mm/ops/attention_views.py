@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .flip import split_views
+
 
 def merge_attention(
     attention: Tensor, visibility: Tensor, flip_indices: Sequence[int]
@@ -26,8 +28,9 @@ def merge_attention(
     Returns:
         Tensor: (B, P, K, N), rows sum to 1.
     """
-    original, mirrored = attention.unflatten(-1, (len(flip_indices), -1)).chunk(2)
+    by_type = attention.unflatten(-1, (len(flip_indices), -1))
+    original, mirrored = split_views(by_type)
     mirrored = mirrored[:, :, flip_indices][:, :, :, flip_indices]
-    visibility, mirrored_visibility = visibility.float().chunk(2)
+    visibility, mirrored_visibility = split_views(visibility.float())
     surer = mirrored_visibility[:, :, flip_indices] > visibility
     return torch.where(surer[..., None, None], mirrored, original).flatten(-2)

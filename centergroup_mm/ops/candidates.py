@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..structures import Candidates
+from .recording import is_recorded
 
 # Side of the blocks that the search for the best pixels looks at first.
 BLOCK = 16
@@ -82,8 +83,7 @@ def best_pixels(maps: Tensor, count: int) -> tuple[Tensor, Tensor]:
     block_max = block_max.amax(3).amax(-1).flatten(2)
     block = block_max.topk(count, sorted=False).indices
     steps = torch.arange(BLOCK, device=maps.device)
-    y = torch.div(block, columns, rounding_mode='floor')[..., None] * BLOCK + steps
-    x = (block % columns)[..., None] * BLOCK + steps
+    x, y = (place[..., None] * BLOCK + steps for place in _places(block, columns))
     index = (y[..., :, None] * width + x[..., None, :]).flatten(2)
     values, best = maps.flatten(2).gather(2, index).topk(count)
     return values, index.gather(2, best)
@@ -116,15 +116,18 @@ def select_candidates(
     Returns:
         Candidates: coords (B, T, M, 2), scores and valid (B, T, M).
     """
-    width = heatmaps.shape[-1]
     scores, index = _best_peaks(heatmaps, inside, kernel_size, num_candidates)
-    coords = torch.stack(
-        (index % width, torch.div(index, width, rounding_mode='floor')), dim=-1
-    )
+    coords = torch.stack(_places(index, heatmaps.shape[-1]), dim=-1)
     ranks = torch.arange(num_candidates, device=scores.device)
     usable = usable.flatten(2).expand(-1, heatmaps.shape[1], -1).gather(2, index)
     valid = (scores >= score_floor) | (ranks < min_candidates)
     return Candidates(coords, scores, valid & usable & (scores > 0))
+
+
+def _places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """x and y of indices into a flattened map; exporters know no remainder."""
+    y = torch.div(index, width, rounding_mode='floor')
+    return index - y * width, y
 
 
 def _best_peaks(
@@ -133,7 +136,7 @@ def _best_peaks(
     """Values and indices (B, T, M) of the highest local maxima inside the image."""
     batch, num_types, height, width = heatmaps.shape
     at_once = num_types
-    if not heatmaps.is_cuda:
+    if not heatmaps.is_cuda and not is_recorded():
         at_once = max(1, CPU_PIXELS // (batch * height * width))
     found = []
     for maps in heatmaps.split(at_once, 1):

@@ -12,6 +12,15 @@ from torch import Tensor
 from ..structures import Candidates
 
 
+def split_views(views: Tensor) -> tuple[Tensor, Tensor]:
+    """Original and mirrored views, (B, ...) each, of (2B, ...).
+
+    Unlike ``chunk``, exporters follow this for any number of images.
+    """
+    original, mirrored = views.unflatten(0, (2, -1)).unbind(0)
+    return original, mirrored
+
+
 def mirror_coords(coords: Tensor, width: int) -> Tensor:
     """Mirror (..., 2) pixel coordinates in an image of ``width`` pixels."""
     x, y = coords.unbind(-1)
@@ -43,7 +52,7 @@ def average_flipped_maps(maps: Tensor, flip_indices: Sequence[int]) -> Tensor:
     Returns:
         Tensor: (B, T, h, w).
     """
-    original, mirrored = maps.chunk(2)
+    original, mirrored = split_views(maps)
     return (original + swap_types(mirrored.flip(-1), flip_indices)) / 2
 
 
@@ -63,7 +72,7 @@ def stack_flipped_tags(tags: Tensor, flip_indices: Sequence[int] | None) -> Tens
     """
     if flip_indices is None:
         return tags[:, None]
-    original, mirrored = tags.chunk(2)
+    original, mirrored = split_views(tags)
     return torch.stack((original, swap_types(mirrored.flip(-1), flip_indices)), 1)
 
 
@@ -115,9 +124,9 @@ def merge_views(
     Returns:
         tuple[Tensor, Tensor, Tensor]: (B, P, K, 2), (B, P, K) and (B, P).
     """
-    coords, mirrored_coords = coords.chunk(2)
-    visibility, mirrored_visibility = visibility.chunk(2)
-    center, mirrored_center = center.chunk(2)
+    coords, mirrored_coords = split_views(coords)
+    visibility, mirrored_visibility = split_views(visibility)
+    center, mirrored_center = split_views(center)
     mirrored_coords = mirror_coords(mirrored_coords, width)
     mirrored_coords = swap_types(mirrored_coords, flip_indices, 2)
     mirrored_visibility = swap_types(mirrored_visibility, flip_indices, 2)

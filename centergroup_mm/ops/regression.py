@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .flip import split_views
+
 
 def average_flipped_regression(
     offsets: Tensor, sides: Tensor, flip_indices: Sequence[int]
@@ -22,8 +24,8 @@ def average_flipped_regression(
     Returns:
         tuple[Tensor, Tensor]: (B, K, 2, h, w) and (B, 4, h, w).
     """
-    offsets, mirrored_offsets = offsets.chunk(2)
-    sides, mirrored_sides = sides.chunk(2)
+    offsets, mirrored_offsets = split_views(offsets)
+    sides, mirrored_sides = split_views(sides)
     mirror = offsets.new_tensor((-1, 1))[:, None, None]
     mirrored_offsets = mirrored_offsets.flip(-1)[:, flip_indices] * mirror
     mirrored_sides = mirrored_sides.flip(-1)[:, [2, 1, 0, 3]]

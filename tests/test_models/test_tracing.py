@@ -4,6 +4,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.export import Dim
+
+from centergroup_mm.ops import candidates
 
 SIZE = (96, 64)
 
@@ -72,6 +75,40 @@ def test_compiled_model_agrees_on_other_inputs(build, start, compile_):
             expected = module(*example(seed))
             assert expected[3].any()
             for field, other in zip(compiled(*example(seed)), expected, strict=True):
+                torch.testing.assert_close(field, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_exported_for_any_number_and_size_of_images(build, monkeypatch):
+    """The flip test in one graph, for other batches, heights and widths."""
+    # So that a run takes a few maps at a time, how many depending on the size.
+    monkeypatch.setattr(candidates, 'CPU_PIXELS', 4 * 128 * 192)
+    module = FromFeatures(build().head).eval()
+
+    def example(batch, height, width):
+        torch.manual_seed(batch)
+        inside = torch.ones(batch, 1, height, width, dtype=torch.bool)
+        inside[..., width - 16 :] = False
+        maps = torch.randn(2 * batch, 8, height // 4, width // 4)
+        return maps, inside, inside[:, 0, ::4, ::4]
+
+    # A graph of torch's own is guarded against one image, for which sizes of 1 spread.
+    batch = Dim('batch', min=2, max=8)
+    rows, columns = Dim('rows', min=1, max=8), Dim('columns', min=1, max=8)
+    quarter = {2: 16 * rows, 3: 16 * columns}
+    shapes = (
+        {0: 2 * batch, **quarter},
+        {0: batch, 2: 64 * rows, 3: 64 * columns},
+        {0: batch, 1: 16 * rows, 2: 16 * columns},
+    )
+    with torch.no_grad():
+        exported = torch.export.export(
+            module, example(2, 128, 192), dynamic_shapes=shapes
+        ).module()
+        for size in ((4, 192, 128), (3, 128, 128)):
+            expected = module(*example(*size))
+            assert expected[3].any()
+            for field, other in zip(exported(*example(*size)), expected, strict=True):
                 torch.testing.assert_close(field, other, rtol=1e-4, atol=1e-4)
 
 
