@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Binary masks: COCO segmentations and their way through an affine warp."""
+"""Binary masks of COCO segmentations."""
 
 from collections.abc import Sequence
 from reprlib import repr as short_repr
 
-import cv2
 import numpy as np
 from xtcocotools import mask as coco_mask
 
@@ -146,41 +145,3 @@ def _usable_polygons(segmentation: object) -> list[list[float]]:
             )
     # Fewer than three points bound no area, and COCO's tool reads two as a box.
     return [points for points in segmentation if len(points) >= 6]
-
-
-def warp_mask(
-    mask: np.ndarray, warp_mat: np.ndarray, input_size: tuple[int, int], downscale: int
-) -> np.ndarray:
-    """Warp an image mask straight to a fraction of the input size.
-
-    Args:
-        mask (np.ndarray): (H, W) in the original image, 1 where kept.
-        warp_mat (np.ndarray): (2, 3) from image to full-resolution input pixels.
-        input_size (tuple[int, int]): Input size [w, h].
-        downscale (int): Input pixels per mask pixel.
-
-    Returns:
-        np.ndarray: bool (1, h / downscale, w / downscale): the bilinear warp with a
-        zero border is at least one half.
-    """
-    size = tuple(int(side) // downscale for side in input_size)
-    # In eight bits the warp rounds exact halves, frequent along image borders, up to 1.
-    warped = cv2.warpAffine(
-        mask.astype(np.uint8), warp_mat / downscale, size, flags=cv2.INTER_LINEAR
-    )
-    return warped.astype(bool)[None]
-
-
-def warp_masks(
-    mask: np.ndarray,
-    warp_mat: np.ndarray,
-    input_size: tuple[int, int],
-    downscales: Sequence[int],
-    flip: bool = False,
-) -> list[np.ndarray]:
-    """:func:`warp_mask` at several resolutions, mirrored afterwards with ``flip``."""
-    step = -1 if flip else 1
-    return [
-        np.ascontiguousarray(warp_mask(mask, warp_mat, input_size, d)[..., ::step])
-        for d in downscales
-    ]

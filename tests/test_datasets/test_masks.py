@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from xtcocotools import mask as coco_mask
 
-from centergroup_mm.datasets.masks import decode_rle, region_mask, warp_mask
+from centergroup_mm.datasets.masks import decode_rle, region_mask
 
 SIZE = (13, 9)  # w, h
 BOX = [2.0, 1.0, 6.0, 5.0]
@@ -97,14 +97,3 @@ def test_box_is_clipped_to_the_image():
 def test_unreadable_segmentation(segmentation, message):
     with pytest.raises(ValueError, match=message):
         region_mask(segmentation, BOX, SIZE)
-
-
-def test_half_covered_pixels_are_kept():
-    """As published results were computed: exact halves are frequent along borders."""
-    half_a_pixel = np.array([[1, 0, 0.5], [0, 1, 0]])
-    mask = warp_mask(np.ones((4, 4)), half_a_pixel, (4, 4), downscale=1)
-    assert mask.dtype == bool
-    assert mask.shape == (1, 4, 4)
-    assert mask.all()
-    more = np.array([[1, 0, 0.6], [0, 1, 0]])
-    assert not warp_mask(np.ones((4, 4)), more, (4, 4), downscale=1)[0, :, 0].any()

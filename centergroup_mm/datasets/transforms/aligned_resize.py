@@ -10,7 +10,7 @@ from mmpose.datasets.transforms import BottomupResize
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_warp_matrix
 
-from ..masks import warp_masks
+from ..mask_warp import warp_area
 
 # cv2.warpAffine holds coordinates in 16 bits.
 _MAX_SIDE = 32766
@@ -121,7 +121,6 @@ class BottomupAlignedResize(BottomupResize):
             )
             for warp, size in zip(warps, sizes, strict=True)
         ]
-        inside = np.ones((height, width), dtype=bool)
         results.update(
             img=images if self.aug_scales else images[0],
             img_shape=sizes[0][::-1],
@@ -129,7 +128,9 @@ class BottomupAlignedResize(BottomupResize):
             input_center=center,
             input_scale=scale,
             warp_mat=warps[0],
-            input_masks={'valid': warp_masks(inside, warps[0], sizes[0], (4, 1))},
+            input_masks={
+                'valid': warp_area((width, height), warps[0], sizes[0], (4, 1))
+            },
         )
         if self.aug_scales:
             results['aug_scales'] = self.aug_scales

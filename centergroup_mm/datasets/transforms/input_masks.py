@@ -5,7 +5,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
-from ..masks import region_mask, warp_masks
+from ..mask_warp import warp_area, warp_masks
+from ..masks import region_mask
 
 
 @TRANSFORMS.register_module()
@@ -41,10 +42,10 @@ class BottomupInputMasks(BaseTransform):
                 f'flip_direction={results["flip_direction"]!r}; set '
                 "direction='horizontal' of RandomFlip."
             )
+        height, width = results['ori_shape']
         warp = (results['warp_mat'], results['input_size'], (4, 2, 1))
         flip = bool(results.get('flip'))
-        inside = np.ones(results['ori_shape'], dtype=bool)
-        valid = supervised = warp_masks(inside, *warp, flip)
+        valid = supervised = warp_area((width, height), *warp, flip)
         if results['ignore_regions']:
             supervised = warp_masks(~self._ignored(results), *warp, flip)
         results['heatmap_mask'] = [mask.astype(np.float32) for mask in supervised[:2]]
