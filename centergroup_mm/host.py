@@ -12,8 +12,11 @@ from types import ModuleType
 
 from packaging.version import InvalidVersion, Version
 
-# The oldest versions whose interfaces this package uses, by import name.
+# The oldest versions that this package works with, by import name. Before torch 2.6,
+# torch.load runs what a checkpoint contains: its default is not to look, safe loading
+# has no allow-list by name, and a file can get past it (CVE-2025-32434).
 MINIMUM_VERSIONS = {
+    'torch': '2.6.0',
     'mmengine': '0.9.0',
     'mmcv': '2.0.1',
     'mmdet': '3.0.0',
@@ -26,6 +29,7 @@ SETUP_ADVICE = (
 )
 
 INSTALL_ADVICE = {
+    'torch': 'pip install --upgrade torch torchvision',
     'mmengine': 'pip install mmengine',
     'mmcv': 'MMCV_WITH_OPS=1 pip install --no-build-isolation "mmcv==2.1.0"',
     'mmdet': 'pip install mmdet',
@@ -118,7 +122,7 @@ def check_host() -> None:
         ImportError: Naming the package, what was found, what is needed and what
             to do.
     """
-    for name in ('mmengine', 'mmcv'):
+    for name in ('torch', 'mmengine', 'mmcv'):
         check_version(name, import_host(name).__version__, MINIMUM_VERSIONS[name])
     # mmdet and mmpose import mmcv.ops: check it first, for a message that helps.
     check_compiled_parts()
