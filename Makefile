@@ -10,12 +10,13 @@ help:
 	@echo 'make demo    environment, synthetic crowd, training, AP and pictures'
 	@echo 'make test    environment, lint and the whole test suite'
 	@echo '             (TESTS=tests/test_ops for a part, ARGS="-m \"not slow\"" for pytest)'
-	@echo 'make env     the environment alone, in .venv (nothing to do when it stands)'
+	@echo 'make env     the environment alone, in .venv (nothing to do when it stands);'
+	@echo '             OPS=1 adds the compiled operators of mmcv, OPS=0 takes them away'
 	@echo 'make lint    check the style of the code;  make format  mends it'
 	@echo 'make clean   remove builds and caches, but not .venv, data and work_dirs'
 
 env:
-	@PYTHON='$(PYTHON)' bash requirements/make_env.sh
+	@PYTHON='$(PYTHON)' OPS='$(OPS)' bash requirements/make_env.sh
 
 demo: env
 	$(PYTHON_IN_VENV) tools/demo.py $(ARGS)

@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parent
 # also come under the names of maintained forks (onedl-mmcv and so on), OpenCV
 # under four names, and mmpose needs `--no-deps`: a requirement on one name would
 # install a second copy beside the one in use. `import centergroup_mm` checks
-# them instead, by import name and feature; requirements/ pins a set that works.
-INSTALL_REQUIRES = ['matplotlib', 'numpy', 'packaging', 'scipy', 'torch>=2.0']
+# them instead, by import name and feature; requirements/ pins a set that works. Why
+# torch 2.6: see centergroup_mm/host.py.
+INSTALL_REQUIRES = ['matplotlib', 'numpy', 'packaging', 'scipy', 'torch>=2.6']
 
 
 def read(name: str) -> str:

@@ -7,17 +7,23 @@ bounds, because the hosts set their own and a second opinion only gets in the wa
 """
 
 import importlib
+import importlib.util
+from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 from types import ModuleType
 
 from packaging.version import InvalidVersion, Version
 
-# The oldest versions whose interfaces this package uses, by import name.
+# The oldest versions that this package works with, by import name: the fast tests pass
+# on them together. Before torch 2.6, torch.load runs what a checkpoint contains: its
+# default is not to look, safe loading has no allow-list by name, and a file can get past
+# it (CVE-2025-32434). Before mmpose 1.3.2, no pipeline may do without a flip.
 MINIMUM_VERSIONS = {
+    'torch': '2.6.0',
     'mmengine': '0.9.0',
     'mmcv': '2.0.1',
     'mmdet': '3.0.0',
-    'mmpose': '1.3.0',
+    'mmpose': '1.3.2',
 }
 
 SETUP_ADVICE = (
@@ -26,8 +32,9 @@ SETUP_ADVICE = (
 )
 
 INSTALL_ADVICE = {
+    'torch': 'pip install --upgrade torch torchvision',
     'mmengine': 'pip install mmengine',
-    'mmcv': 'MMCV_WITH_OPS=1 pip install --no-build-isolation "mmcv==2.1.0"',
+    'mmcv': 'pip install mmcv-lite==2.1.0',
     'mmdet': 'pip install mmdet',
     # chumpy, which mmpose requires and never imports, does not build under pip.
     'mmpose': 'pip install --no-deps mmpose',
@@ -81,24 +88,51 @@ def import_host(name: str) -> ModuleType:
         ) from error
 
 
-def check_compiled_parts() -> None:
-    """Import the compiled modules whose binary may not fit what it runs on.
+def mmcv_has_operators() -> bool:
+    """Whether mmcv was installed with its compiled operators, be they usable or not."""
+    found = importlib.util.find_spec('mmcv._ext')
+    return found is not None and isinstance(found.loader, ExtensionFileLoader)
+
+
+def check_operators() -> None:
+    """Check that ``mmcv.ops``, which mmdet and mmpose import, can be imported.
+
+    The operators themselves may be missing: CenterGroup calls none. Something must
+    then stand in for them, as :mod:`centergroup_mm.mmcv_without_operators` does.
 
     Raises:
-        ImportError: If mmcv has no operators (mmcv-lite) or was compiled for
-            another torch, or if xtcocotools was compiled for another numpy.
+        ImportError: If nothing does, or the operators were compiled for another torch.
     """
+    if importlib.util.find_spec('mmcv._ext') is None:
+        placeholder = Path(__file__).with_name('mmcv_without_operators.py')
+        target = Path(import_host('mmcv').__file__).with_name('_ext.py')
+        raise ImportError(
+            'mmcv was installed without its compiled operators (mmcv-lite). CenterGroup '
+            'calls none, but mmdet and mmpose look them up when they are imported. Let '
+            f'a module stand in for them: `cp {placeholder} {target}`. {SETUP_ADVICE}'
+        )
     try:
         importlib.import_module('mmcv.ops')
     except ImportError as error:
         raise ImportError(
-            f'mmcv is installed, but `import mmcv.ops` fails: {error}. MMPose needs '
-            'its compiled operators, built for the torch that is installed now; pip '
-            'reuses a cached build for another torch without a word. Rebuild it: '
+            f'`import mmcv.ops` fails: {error}. The compiled operators of mmcv do not '
+            'fit the torch that is installed now; pip reuses a build for another torch '
+            'without a word. CenterGroup needs no operators: `pip uninstall mmcv` and '
+            f'`{INSTALL_ADVICE["mmcv"]}` leave them out. Or rebuild them: '
             '`MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps '
             '--no-cache-dir --no-binary mmcv --no-build-isolation "mmcv==2.1.0"`. '
             f'{SETUP_ADVICE}'
         ) from error
+
+
+def check_compiled_parts() -> None:
+    """Import the compiled modules whose binary may not fit what it runs on.
+
+    Raises:
+        ImportError: If mmcv's operators were compiled for another torch, or are missing
+            with nothing in their place; or xtcocotools was compiled for another numpy.
+    """
+    check_operators()
     try:
         importlib.import_module('xtcocotools.mask')
     except (ImportError, ValueError) as error:
@@ -118,7 +152,7 @@ def check_host() -> None:
         ImportError: Naming the package, what was found, what is needed and what
             to do.
     """
-    for name in ('mmengine', 'mmcv'):
+    for name in ('torch', 'mmengine', 'mmcv'):
         check_version(name, import_host(name).__version__, MINIMUM_VERSIONS[name])
     # mmdet and mmpose import mmcv.ops: check it first, for a message that helps.
     check_compiled_parts()

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # Prepares .venv in the checkout: Python 3.11, the pinned host packages and this
-# project, editable. Does nothing when the environment stands; an interrupted run is
-# taken up again by the next. pip's own settings hold, so that wheels of one's own are
-# found through PIP_FIND_LINKS.
+# project, editable. Nothing is compiled. Does nothing when the environment stands; an
+# interrupted run is taken up again by the next. pip's own settings hold, so that wheels
+# of one's own are found through PIP_FIND_LINKS.
 #
-# Variables:  PYTHON       the Python 3.11 to use (default: the first one on PATH)
-#             FORCE_CUDA   1 builds mmcv's operators for the GPU too; needs a CUDA
-#                          compiler that matches torch. CenterGroup needs none of them.
+# Variables:  PYTHON   the Python 3.11 to use (default: the first one on PATH). Others
+#                      would need a compiler: xtcocotools has no wheel for newer ones.
+#             OPS      1: mmcv with its compiled operators, from a wheel or built here,
+#                      which CenterGroup does not need, but other models do; 0: without.
+#                      Default: what is there and works, else without.
+#             FORCE_CUDA, MAX_JOBS   of that build, see install_mmcv.py
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly ROOT=$PWD
 readonly VENV=$ROOT/.venv
 readonly STAMP=$VENV/centergroup_env
+readonly PLACEHOLDER=$ROOT/centergroup_mm/mmcv_without_operators.py
 readonly STEPS=5
 
 step=0
@@ -33,17 +37,11 @@ find_python() {
     done
 }
 
-# Names everything that is missing on the system at once, before anything is built.
+# Names everything that is missing on the system at once, before anything is made.
 check_system() {
     local python=$1 missing=()
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         missing+=("the venv module of Python: package python3.11-venv")
-    "$python" -c 'import os, sys, sysconfig as s
-sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))' ||
-        missing+=("Python's header Python.h: package python3.11-dev (python3.11-devel)")
-    command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null ||
-        missing+=("a C++ compiler: package g++ (gcc-c++)")
-    command -v git >/dev/null || missing+=("git: package git")
     if [[ $(uname -s) == Linux ]]; then
         local library
         for library in libGL.so.1:libgl1 libgthread-2.0.so.0:libglib2.0-0; do
@@ -60,7 +58,7 @@ sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))' |
 
 # Identifies what the environment was made from.
 fingerprint() {
-    { cat "$ROOT"/requirements/*.txt "$ROOT/requirements/make_env.sh" "$ROOT/setup.py"
+    { cat "$ROOT"/requirements/*.{txt,sh,py} "$ROOT/setup.py" "$PLACEHOLDER"
       echo "$ROOT"; in_venv -VV; } | cksum
 }
 
@@ -73,38 +71,37 @@ make_venv() {
     in_venv -m pip --version >/dev/null 2>&1 || "$1" -m venv --clear "$VENV"
 }
 
-mmcv_works() {
-    in_venv - "$(sed -n 's/^mmcv==//p' requirements/mmcv.txt)" <<'PYTHON' 2>/dev/null
-import sys
-
-import mmcv
-import mmcv.ops
-
-sys.exit(mmcv.__version__ != sys.argv[1])
-PYTHON
+# What OPS asks of mmcv, in the words of install_mmcv.py.
+wanted_operators() {
+    case ${OPS:-} in
+        1) echo with ;;
+        0) echo without ;;
+        '') echo either ;;
+        *) die "OPS is '$OPS'; expected 1, mmcv with its operators, or 0, without." ;;
+    esac
 }
 
-# mmcv's operators are compiled against the torch in .venv, hence without pip's build
-# isolation. Hiding the GPU makes it a build for the CPU, which needs no CUDA compiler.
-install_mmcv() {
-    local jobs
-    jobs=$(getconf _NPROCESSORS_ONLN)
-    (
-        [[ ${FORCE_CUDA:-0} == 1 ]] || export CUDA_VISIBLE_DEVICES=
-        MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$jobs} \
-            install --no-build-isolation --no-deps "$@" -r requirements/mmcv.txt
-    )
+# Whether the environment stands, with the operators that are wanted.
+stands() {
+    [[ -f $STAMP && $(<"$STAMP") == "$(fingerprint)" ]] || return
+    local there=without
+    compgen -G "$VENV/lib/python3.11/site-packages/mmcv/_ext.*.so" >/dev/null &&
+        there=with
+    [[ $1 == either || $1 == "$there" ]]
 }
 
 main() {
-    if [[ -f $STAMP && $(<"$STAMP") == "$(fingerprint)" ]]; then
+    local operators
+    operators=$(wanted_operators)
+    if stands "$operators"; then
         echo "The environment stands in .venv."
         return
     fi
+    rm -f "$STAMP"
     local python
     python=$(find_python)
     [[ -n $python ]] || die "no Python 3.11 found. Install it (packages python3.11," \
-        "python3.11-venv, python3.11-dev), or name one: make env PYTHON=/path/to/it"
+        "python3.11-venv), or name one: make env PYTHON=/path/to/it"
     check_system "$python"
 
     announce "virtual environment in .venv, from $python (seconds)"
@@ -114,15 +111,8 @@ main() {
     install -r requirements/build.txt -r requirements/runtime.txt \
         -r requirements/tests.txt
 
-    announce "mmcv (seconds from a wheel; else it is built: 6 to 15 minutes)"
-    mmcv_works || install_mmcv
-    if ! mmcv_works; then
-        # pip keeps wheels by name, and one built for another torch does not import.
-        echo "The wheel of mmcv that was found does not fit this torch: building one."
-        install_mmcv --force-reinstall --no-cache-dir --no-binary mmcv
-        mmcv_works || { in_venv -c 'import mmcv.ops' || true
-            die "mmcv was built, but its operators do not import; see above."; }
-    fi
+    announce "mmcv (seconds; where its operators are to be built, 6 to 40 minutes)"
+    in_venv requirements/install_mmcv.py "$operators" || exit
 
     announce "mmpose, mim and this project (seconds)"
     install --no-deps -r requirements/no_deps.txt

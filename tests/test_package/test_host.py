@@ -39,6 +39,13 @@ def test_old_versions_are_refused_by_name(found):
     assert host.INSTALL_ADVICE['mmpose'] in str(refused.value)
 
 
+@pytest.mark.parametrize('name', host.MINIMUM_VERSIONS)
+def test_every_host_package_is_checked(monkeypatch, name):
+    monkeypatch.setitem(host.MINIMUM_VERSIONS, name, '999')
+    with pytest.raises(ImportError, match=f'needs {name}>=999'):
+        host.check_host()
+
+
 def test_this_environment_passes():
     host.check_host()
 

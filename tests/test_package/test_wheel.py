@@ -6,6 +6,10 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from centergroup_mm import host
 
 NOT_TRACKED = shutil.ignore_patterns(
     '.git', '.venv', '*.egg-info', '__pycache__', 'build', 'dist', 'data', 'work_dirs'
@@ -90,8 +94,11 @@ def test_requirements_name_no_package_that_has_forks(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = [n for n in archive.namelist() if n.endswith('/METADATA')]
         lines = archive.read(metadata).decode().splitlines()
-    required = [line for line in lines if line.startswith('Requires-Dist:')]
-    assert any('torch' in line for line in required)
+    prefix = 'Requires-Dist: '
+    required = [line[len(prefix) :] for line in lines if line.startswith(prefix)]
+    least = Version(host.MINIMUM_VERSIONS['torch'])
+    (torch,) = (r for r in map(Requirement, required) if r.name == 'torch')
+    assert [Version(bound.version) for bound in torch.specifier] == [least]
     for name in ('mmcv', 'mmengine', 'mmdet', 'mmpose', 'opencv'):
         assert not any(name in line for line in required)
 
