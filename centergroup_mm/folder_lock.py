@@ -65,7 +65,9 @@ class FolderLock:
                 f'{self.use}. Wait for it, end it, or choose another folder.'
             ) from error
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f'process {os.getpid()} on {socket.gethostname()}'.encode())
+        os.write(
+            descriptor, f'process {os.getpid()} on {socket.gethostname()}'.encode()
+        )
         self._descriptor = descriptor
         return True
 
@@ -75,9 +77,11 @@ class FolderLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> 'FolderLock':
-        self.acquire()
-        return self
+    def check(self) -> None:
+        """See whether it could be taken, and leave it.
 
-    def __exit__(self, *error: object) -> None:
+        Raises:
+            FolderInUse: If another process has it.
+        """
+        self.acquire()
         self.release()

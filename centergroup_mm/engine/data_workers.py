@@ -55,9 +55,9 @@ def memory_advice() -> str:
             f'{usage.free / 2**20:.1f} of {usage.total / 2**20:.1f} MB free. '
         )
     return (
-        f'{shared}Free some of it or enlarge it (`docker run --shm-size=8g`), set fewer '
-        'workers (--cfg-options train_dataloader.num_workers=2 and the like) or none '
-        '(num_workers=0 with persistent_workers=False), or smaller batches.'
+        f'{shared}Enlarge it (`docker run --shm-size=8g`), take smaller batches '
+        '(train_dataloader.batch_size), fewer workers (train_dataloader.num_workers) '
+        'or none (num_workers=0 and persistent_workers=False).'
     )
 
 

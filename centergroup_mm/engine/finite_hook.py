@@ -51,9 +51,8 @@ class StopIfNotFiniteHook(Hook):
         if scaler is not None and scaler.is_enabled():
             if scaler.get_scale() < _LEAST_SCALE:
                 self._stop(runner, 'the gradients overflow at every scale')
-        elif (norm := self._gradient_norm(runner)) is not None:
-            if not math.isfinite(norm):
-                self._stop(runner, f'the norm of the gradients is {norm}')
+        elif not math.isfinite(norm := self._gradient_norm(runner)):
+            self._stop(runner, f'the norm of the gradients is {norm}')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Look at the weights.
@@ -66,11 +65,11 @@ class StopIfNotFiniteHook(Hook):
                 if not torch.isfinite(tensor).all():
                     self._stop(runner, f'{name} is not finite and will not be saved')
 
-    def _gradient_norm(self, runner) -> float | None:
-        """Norm at the last step, if gradients are clipped."""
+    def _gradient_norm(self, runner) -> float:
+        """Norm at the last step, 0 if gradients are not clipped."""
         name = f'train/{getattr(runner.optim_wrapper, "grad_name", "grad_norm")}'
         scalars = runner.message_hub.log_scalars
-        return scalars[name].current() if name in scalars else None
+        return scalars[name].current() if name in scalars else 0.0
 
     def _stop(self, runner, what: str) -> None:
         named = named_checkpoint(Path(runner.work_dir))
@@ -79,9 +78,9 @@ class StopIfNotFiniteHook(Hook):
         else:
             last = 'There is no earlier checkpoint.'
         raise NotFiniteError(
-            f'Training stopped at iteration {runner.iter + 1}: {what}. {last} Resumed as '
-            'it is, it would come to the same: change something first, such as a lower '
-            'optim_wrapper.optimizer.lr or a smaller optim_wrapper.clip_grad.max_norm.'
+            f'Training stopped at iteration {runner.iter + 1}: {what}. {last} Resumed '
+            'as it is, it would come to the same: change something first, such as a '
+            'lower optim_wrapper.optimizer.lr or optim_wrapper.clip_grad.max_norm.'
         )
 
 

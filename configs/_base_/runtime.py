@@ -7,8 +7,8 @@ custom_imports = dict(imports=['centergroup_mm'], allow_failed_imports=False)
 default_hooks = dict(
     # Otherwise every validation is logged at step 0.
     logger=dict(log_metric_by_epoch=False),
-    # Files are written whole or not at all, so a killed training resumes. Iterations are
-    # counted, not epochs.
+    # Files are written whole or not at all, so a killed training resumes. Iterations
+    # are counted, not epochs.
     checkpoint=dict(
         type='AtomicCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2
     ),
