@@ -12,7 +12,7 @@ except ImportError:  # Windows
     fcntl = None
 
 # What a file system without locks answers.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EROFS)
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class FolderInUse(RuntimeError):

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches that depend on the seed of the training and on nothing else."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
-from mmengine.runner.loops import _InfiniteDataloaderIterator
 from mmpose.registry import HOOKS
 from torch.utils.data import DataLoader
 
@@ -67,12 +65,14 @@ class DataLoadingHook(Hook):
         if not isinstance(runner._train_dataloader, dict):
             return
         loop = runner.train_loop
-        # Ends the workers that the host has started.
-        loop.dataloader_iterator = None
+        by_iterations = isinstance(loop, IterBasedTrainLoop)
+        if by_iterations:
+            iterate = type(loop.dataloader_iterator)
+            # With the old loader it ends the workers that the host has started.
+            loop.dataloader_iterator = None
         loop.dataloader = rebuild_loader(runner, loop.dataloader)
-        if isinstance(loop, IterBasedTrainLoop):
-            batches = _InfiniteDataloaderIterator(loop.dataloader)
-            loop.dataloader_iterator = WatchedBatches(batches)
+        if by_iterations:
+            loop.dataloader_iterator = WatchedBatches(iterate(loop.dataloader))
 
     def before_val(self, runner) -> None:
         """Prepare the validation's workers."""
@@ -90,11 +90,11 @@ def rebuild_loader(runner, loader: DataLoader) -> DataLoader:
         runner (Runner): The runner.
         loader (DataLoader): The loader that it has built, whose dataset is kept.
     """
-    config = copy.copy(runner._train_dataloader)
+    config = dict(runner._train_dataloader)
     config.pop('num_batch_per_epoch', None)
     config['dataset'] = _Shared(loader.dataset)
     rebuilt = runner.build_dataloader(
-        dict(config),
+        config,
         seed=runner.seed,
         diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False),
     )
