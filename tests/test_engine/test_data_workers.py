@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,24 +26,44 @@ def running(process: int) -> bool:
     return state.rpartition(')')[2].split()[0] not in 'ZX'
 
 
-@LINUX
-def test_workers_end_when_their_trainer_is_killed(tmp_path):
+@pytest.fixture
+def training(tmp_path):
+    """A training that goes on until it is ended, and its two workers."""
     command = [sys.executable, str(TRAINING), str(tmp_path)]
-    trainer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        told = next(line for line in trainer.stdout if line.startswith('workers'))
-        workers = [int(process) for process in told.split()[1:]]
-        assert len(workers) == 2
-        assert all(map(running, workers))
-    finally:
-        trainer.kill()
-        trainer.wait()
+    streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with subprocess.Popen(command, **streams) as trainer:
+        try:
+            told = next(line for line in trainer.stdout if line.startswith('workers'))
+            workers = [int(process) for process in told.split()[1:]]
+            assert len(workers) == 2
+            yield trainer, workers
+        finally:
+            trainer.kill()
+
+
+@LINUX
+def test_workers_end_when_their_trainer_is_killed(training, tmp_path):
+    trainer, workers = training
+    assert all(map(running, workers))
+    trainer.kill()
+    trainer.wait()
     deadline = time.monotonic() + 60
     while any(map(running, workers)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     # Nobody has the folder any more.
     FolderLock(tmp_path, '').check()
+
+
+@LINUX
+def test_a_killed_worker_ends_the_training(training):
+    trainer, workers = training
+    os.kill(workers[0], signal.SIGKILL)
+    printed, _ = trainer.communicate(timeout=100)
+    assert trainer.returncode == 1
+    last = printed.strip().splitlines()[-1]
+    assert last.startswith(f'RuntimeError: DataLoader worker (pid {workers[0]})')
+    assert 'num_workers' in last
 
 
 def in_small_shared_memory(size: str) -> list[str]:
