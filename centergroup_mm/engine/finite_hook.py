@@ -44,8 +44,8 @@ class StopIfNotFiniteHook(Hook):
             NotFiniteError: If one is not finite.
         """
         for name, value in (outputs or {}).items():
-            if 'loss' in name and not math.isfinite(value):
-                self._stop(runner, f'{name} is {float(value)}')
+            if 'loss' in name and not math.isfinite(number := _number(value)):
+                self._stop(runner, f'{name} is {number}')
         wrapper = runner.optim_wrapper
         scaler = getattr(wrapper, 'loss_scaler', None)
         if scaler is not None and scaler.is_enabled():
@@ -82,6 +82,10 @@ class StopIfNotFiniteHook(Hook):
             'as it is, it would come to the same: change something first, such as a '
             'lower optim_wrapper.optimizer.lr or optim_wrapper.clip_grad.max_norm.'
         )
+
+
+def _number(value: torch.Tensor | float) -> float:
+    return value.item() if isinstance(value, torch.Tensor) else value
 
 
 def _tensors(part, name: str):

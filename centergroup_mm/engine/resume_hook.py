@@ -84,12 +84,12 @@ class ExactResumeHook(Hook):
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             self._set_states(runner)
 
-    def before_val(self, runner) -> None:
+    def before_val_epoch(self, runner) -> None:
         """Remember the generators."""
         self._states_in_training = get_random_states()
 
-    def after_val(self, runner) -> None:
-        """Put the generators back."""
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Put the generators back, before a best checkpoint is saved."""
         set_random_states(self._states_in_training)
 
     def _set_states(self, runner) -> None:

@@ -29,9 +29,12 @@ import mmengine.hooks.checkpoint_hook as host
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
+from mmpose.registry import METRICS
 
 import centergroup_mm
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
@@ -41,7 +44,7 @@ from centergroup_mm.engine.checkpoint_folder import is_whole, named_checkpoint
 REPOSITORY = Path(centergroup_mm.__file__).resolve().parents[1]
 ITERATIONS, INTERVAL, KILLED_SAVE = 12, 4, 8
 # Where in a save the process ends.
-POINTS = (
+POINTS: tuple[str, ...] = (
     'half of the checkpoint written',
     'checkpoint not yet synced',
     'checkpoint not yet renamed',
@@ -52,11 +55,17 @@ POINTS = (
     'last_checkpoint renamed',
     'old checkpoint not yet removed',
     'old checkpoint removed',
-    'half of the best checkpoint written',
 )
+# The same for the best checkpoint, and in which of the saves of one iteration.
+BEST_POINTS = {
+    'half of the best checkpoint written': 2,
+    'old best checkpoint not yet removed': 3,
+    'old best checkpoint removed': 3,
+}
+POINTS += tuple(BEST_POINTS)
 
 # The checkpoints of a training that has ended.
-LEFT = ['best_coco_AP_iter_4.pth', f'iter_{ITERATIONS}.pth']
+LEFT = [f'best_score_iter_{ITERATIONS}.pth', f'iter_{ITERATIONS}.pth']
 
 
 def settings(crowd: Path, work_dir: Path, workers: int, resume: bool) -> Config:
@@ -77,7 +86,10 @@ def settings(crowd: Path, work_dir: Path, workers: int, resume: bool) -> Config:
     config.train_cfg.update(max_iters=ITERATIONS, val_interval=INTERVAL)
     config.optim_wrapper.accumulative_counts = 3
     config.param_scheduler = [dict(type='LinearLR', begin=0, end=10, by_epoch=False)]
-    config.default_hooks.checkpoint.update(interval=INTERVAL, max_keep_ckpts=1)
+    config.default_hooks.checkpoint.update(
+        interval=INTERVAL, max_keep_ckpts=1, save_best='score'
+    )
+    config.val_evaluator = dict(type='IterationMetric')
     config.default_hooks.logger.interval = 1
     config.custom_hooks = [
         dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.1),
@@ -87,6 +99,17 @@ def settings(crowd: Path, work_dir: Path, workers: int, resume: bool) -> Config:
     config.merge_from_dict(dict(work_dir=str(work_dir), resume=resume))
     config.log_level = 'WARNING'
     return config
+
+
+@METRICS.register_module()
+class IterationMetric(BaseMetric):
+    """Rises, so that every validation finds a better checkpoint."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(None)
+
+    def compute_metrics(self, results):
+        return dict(score=MessageHub.get_current_instance().get_info('iter'))
 
 
 class ProgressHook(Hook):
@@ -108,11 +131,15 @@ class KillHook(Hook):
 
     def __init__(self, point: str) -> None:
         self.point = point
+        self.saves = 0
 
     def before_save_checkpoint(self, runner, checkpoint):
-        best = 'optimizer' not in checkpoint
-        if checkpoint['meta']['iter'] == KILLED_SAVE and best == ('best' in self.point):
-            self.arm()
+        if checkpoint['meta']['iter'] == KILLED_SAVE:
+            self.saves += 1
+            # The regular one, the best one, and the regular one again, which now knows
+            # of the best; then the old best one goes.
+            if self.saves == BEST_POINTS.get(self.point, 1):
+                self.arm()
 
     def arm(self) -> None:
         """Replace the function at whose call the process ends."""
@@ -296,7 +323,7 @@ class Harness:
         differ = self.folder / 'differ'
         self.finish(self.fork(lambda: self.compare(folder, workers, differ)))
         result['different'] = json.loads(differ.read_text())
-        result['left'] = sorted(path.name for path in folder.glob('*.p*'))
+        result['left'] = sorted(path.name for path in folder.glob('*.pth*'))
         shutil.rmtree(folder)
         return result
 
@@ -364,7 +391,8 @@ def main() -> int:
             result = harness.trial(f'trial {number}', 2 * (number % 2), point)
             result['point'] = point
             results.append(result)
-            print(json.dumps(result), file=sys.stderr, flush=True)
+            shown = {**result, 'different': len(result['different'])}
+            print(json.dumps(shown), file=sys.stderr, flush=True)
     if args.out:
         args.out.write_text(json.dumps(results, indent=1))
     print(summary(results))

@@ -62,7 +62,7 @@ def test_stops_at_the_first_loss_and_names_the_checkpoint(tmp_path, value):
 
 def test_stops_between_two_checkpoints(tmp_path):
     with pytest.raises(NotFiniteError, match=r'iteration 2: .* no earlier checkpoint'):
-        train(tmp_path, SpoilLoss(2, math.nan), interval=5, save_best='score')
+        train(tmp_path, SpoilLoss(2, math.nan), interval=5)
     assert names(tmp_path) == []
 
 
