@@ -2,14 +2,20 @@
 """Resuming as if the training had never been interrupted."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from mmpose.registry import HOOKS
 
+from .atomic_files import write_atomically
 from .random_states import get_random_states, set_random_states
 from .training_state import set_gradients, set_own_random_states
+
+# Holds the last iteration whose validation is done.
+VALIDATED = '.validated'
 
 
 class ResumedBatches:
@@ -46,8 +52,9 @@ class ExactResumeHook(Hook):
     ``AtomicCheckpointHook`` saves it: the states of the random generators, which
     dropout and augmentation draw from, and the gradients that wait for the next step
     if they are accumulated. On a CPU the resumed training is then equal bit for bit to
-    one that was never stopped. Validation leaves no trace in the generators, because
-    one that was missed for a kill is not repeated.
+    one that was never stopped. Validation leaves no trace in the generators. One that
+    was due at the checkpoint, and was not finished when the training was killed, is
+    made up for.
     """
 
     # Behind DataLoadingHook, which makes the batches.
@@ -70,6 +77,8 @@ class ExactResumeHook(Hook):
     def before_train(self, runner) -> None:
         """Put the gradients back, and the random states when their time comes."""
         if self._state is None:
+            if is_main_process():
+                Path(runner.work_dir, VALIDATED).unlink(missing_ok=True)
             return
         set_gradients(runner, self._state)
         loop = runner.train_loop
@@ -80,9 +89,12 @@ class ExactResumeHook(Hook):
             )
 
     def before_train_epoch(self, runner) -> None:
-        """Restore the random states of a training that counts epochs."""
+        """Make up for a validation; restore random states if epochs are counted."""
         if not isinstance(runner.train_loop, IterBasedTrainLoop):
             self._set_states(runner)
+        elif self._state is not None and self._misses_validation(runner):
+            runner.logger.info(f'Validation of iteration {runner.iter}, not yet done.')
+            runner.val_loop.run()
 
     def before_val_epoch(self, runner) -> None:
         """Remember the generators."""
@@ -91,6 +103,29 @@ class ExactResumeHook(Hook):
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Put the generators back, before a best checkpoint is saved."""
         set_random_states(self._states_in_training)
+
+    @master_only
+    def after_val(self, runner) -> None:
+        """Note that it is done, after the best checkpoint has been saved."""
+        if isinstance(runner._train_loop, IterBasedTrainLoop):
+            note = Path(runner.work_dir, VALIDATED)
+            write_atomically(note, str(runner.iter).encode())
+
+    def _misses_validation(self, runner) -> bool:
+        loop, done = runner.train_loop, None
+        if runner.val_loop is None or loop.iter < max(loop.val_begin, 1):
+            return False
+        if loop.iter % loop.val_interval and loop.iter != loop.max_iters:
+            return False
+        if is_main_process():
+            try:
+                done = int(Path(runner.work_dir, VALIDATED).read_text())
+            except (OSError, ValueError):
+                done = 0
+        # One answer for all ranks.
+        answer = [done]
+        broadcast_object_list(answer)
+        return answer[0] < loop.iter
 
     def _set_states(self, runner) -> None:
         state, self._state = self._state, None

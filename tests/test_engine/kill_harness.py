@@ -43,7 +43,7 @@ from centergroup_mm.engine.checkpoint_folder import is_whole, named_checkpoint
 
 REPOSITORY = Path(centergroup_mm.__file__).resolve().parents[1]
 ITERATIONS, INTERVAL, KILLED_SAVE = 12, 4, 8
-# Where in a save the process ends.
+# Where the process ends, mostly in a save.
 POINTS: tuple[str, ...] = (
     'half of the checkpoint written',
     'checkpoint not yet synced',
@@ -62,7 +62,8 @@ BEST_POINTS = {
     'old best checkpoint not yet removed': 3,
     'old best checkpoint removed': 3,
 }
-POINTS += tuple(BEST_POINTS)
+VALIDATING = 'last validation not yet done'
+POINTS += (*BEST_POINTS, VALIDATING)
 
 # The checkpoints of a training that has ended.
 LEFT = [f'best_score_iter_{ITERATIONS}.pth', f'iter_{ITERATIONS}.pth']
@@ -134,12 +135,16 @@ class KillHook(Hook):
         self.saves = 0
 
     def before_save_checkpoint(self, runner, checkpoint):
-        if checkpoint['meta']['iter'] == KILLED_SAVE:
+        if self.point != VALIDATING and checkpoint['meta']['iter'] == KILLED_SAVE:
             self.saves += 1
             # The regular one, the best one, and the regular one again, which now knows
             # of the best; then the old best one goes.
             if self.saves == BEST_POINTS.get(self.point, 1):
                 self.arm()
+
+    def before_val_epoch(self, runner):
+        if self.point == VALIDATING and runner.iter == ITERATIONS:
+            end()
 
     def arm(self) -> None:
         """Replace the function at whose call the process ends."""
