@@ -4,24 +4,24 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-from .kill_harness import INTERVAL, LEFT, POINTS, differences
+from .kill_harness import LEFT, differences
+from .kill_points import INTERVAL, POINTS
 
-HARNESS = Path(__file__).with_name('kill_harness.py')
 RANDOM = 5
 
 
 @pytest.fixture(scope='module')
-def trials(tmp_path_factory) -> list[dict]:
+def trials(repo_root, tmp_path_factory) -> list[dict]:
     """One of each point of a save and some at random times, in one process."""
     out = tmp_path_factory.mktemp('trials') / 'results.json'
-    command = [sys.executable, HARNESS, '--points', '--random', str(RANDOM)]
+    command = [sys.executable, '-m', 'test_engine.kill_harness', '--points']
     run = subprocess.run(
-        [*command, '--out', out],
+        [*command, '--random', str(RANDOM), '--out', out],
+        cwd=repo_root / 'tests',
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
