@@ -19,10 +19,14 @@ def run_tool(
 
     Returns:
         int: 0, done; 1, failed, the error being told in a line; 130, interrupted. A
-        polite kill ends the process with 143.
+        polite kill ends the process with 143, the end of its terminal with 129.
     """
-    # It unwinds as Ctrl-C does: files are closed and nothing goes on in the background.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Both unwind as Ctrl-C does: files are closed, nothing goes on in the background.
+    for name_of_signal in ('SIGTERM', 'SIGHUP'):
+        number = getattr(signal, name_of_signal, None)
+        # Under nohup it is ignored, and shall be.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         work()
     except (OSError, ValueError, RuntimeError) as error:

@@ -22,7 +22,7 @@ from mim_command import run_mim
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
 from rich.progress import track
-from training import shown, train_once
+from training import check_unused, shown, train_once
 
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 from centergroup_mm.visualization import draw_comparison, most_crowded
@@ -123,6 +123,7 @@ class Demo:
     def train(self) -> Path:
         """Train, take a stopped training up again, or keep a finished one."""
         if self.retrain:
+            check_unused(self.work_dir)
             for path in [*self.work_dir.glob('*.pth'), self.work_dir / CONFIG.name]:
                 path.unlink(missing_ok=True)
         advice = 'Replace it (make demo ARGS=--retrain) or choose another --work-dir.'

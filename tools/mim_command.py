@@ -4,11 +4,11 @@
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 # A line of the host's log, such as "Iter(train) [ 20/2000]  ... eta: 0:14:10 ...".
@@ -20,6 +20,19 @@ ALLOCATOR = {
     'MALLOC_MMAP_THRESHOLD_': '2000000000',
     'MALLOC_TRIM_THRESHOLD_': '2000000000',
 }
+
+# Ends a group of processes when its standard input ends, as it does when the process
+# that holds the other end is gone, whatever ended that.
+_WATCH = """
+import os, signal, sys, time
+sys.stdin.buffer.read()
+for number in (signal.SIGTERM, signal.SIGKILL):
+    try:
+        os.killpg(int(sys.argv[1]), number)
+    except ProcessLookupError:
+        break
+    time.sleep(2)
+"""
 
 
 class CommandFailed(RuntimeError):
@@ -51,20 +64,40 @@ def run_mim(arguments: Sequence[object]) -> None:
         start_new_session=True,
     )
     last_lines = deque(maxlen=30)
-    try:
+    with ended_with_this_process(process):
         for line in process.stdout:
             last_lines.append(line)
             if progress := describe_progress(line):
                 print(f'  {progress}', flush=True)
         code = process.wait()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
     if code:
         raise CommandFailed(
             f'mim {arguments[0]} ended with exit code {code}. Its last lines:\n'
             + ''.join(last_lines)
         )
+
+
+@contextmanager
+def ended_with_this_process(process: subprocess.Popen) -> Iterator[None]:
+    """End a process and all that it has started when the block or this process ends.
+
+    Args:
+        process (subprocess.Popen): It must lead a group of its own.
+    """
+    watch = subprocess.Popen(
+        [sys.executable, '-I', '-c', _WATCH, str(process.pid)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            watch.stdin.close()
+            process.wait()
+        else:
+            watch.kill()
+        watch.wait()
 
 
 def describe_progress(line: str) -> str | None:

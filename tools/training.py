@@ -9,6 +9,7 @@ from mmengine.runner import CheckpointLoader
 
 from centergroup_mm.engine import allow_own_checkpoints
 from centergroup_mm.engine.checkpoint_hook import is_whole
+from centergroup_mm.folder_lock import FolderLock
 
 # What makes a training the same as an earlier one.
 COMPARED = (
@@ -35,7 +36,9 @@ def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path
 
     Raises:
         CommandFailed: If training fails, or ``work_dir`` holds another one.
+        FolderInUse: If another process trains in ``work_dir``.
     """
+    check_unused(work_dir)
     settings = Config.fromfile(config)
     settings.merge_from_dict(options)
     checkpoint = work_dir / f'iter_{settings.train_cfg.max_iters}.pth'
@@ -57,6 +60,18 @@ def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path
         + ['--cfg-options', *overrides] * bool(overrides)
     )
     return checkpoint
+
+
+def check_unused(work_dir: Path) -> None:
+    """Refuse a folder in which another process trains.
+
+    The training itself looks too; here it is told before anything is done.
+
+    Raises:
+        FolderInUse: If there is one.
+    """
+    if work_dir.is_dir():
+        FolderLock(work_dir, 'another training').check()
 
 
 def check_same_training(settings: Config, earlier: Path, advice: str) -> None:

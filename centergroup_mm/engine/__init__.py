@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What training needs and the host lacks: safe checkpoints, training curves."""
+"""What training needs and the host lacks: safe checkpoints, exact resuming, curves."""
 
 from .checkpoint_hook import AtomicCheckpointHook
 from .checkpoint_safety import allow_own_checkpoints
 from .curves_hook import TrainingCurvesHook
+from .data_hook import DataLoadingHook
 from .denormals_hook import FlushDenormalsHook
+from .finite_hook import StopIfNotFiniteHook
+from .resume_hook import ExactResumeHook
 from .training_log import read_training_log
 
 # Reading must be safe from the first checkpoint on, wherever it is read.
@@ -12,7 +15,10 @@ allow_own_checkpoints()
 
 __all__ = [
     'AtomicCheckpointHook',
+    'DataLoadingHook',
+    'ExactResumeHook',
     'FlushDenormalsHook',
+    'StopIfNotFiniteHook',
     'TrainingCurvesHook',
     'allow_own_checkpoints',
     'read_training_log',

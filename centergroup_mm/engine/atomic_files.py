@@ -2,14 +2,16 @@
 """Writing files so that, whenever the process dies, what is on disk is whole."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-# Ends the name of a file that is still being written.
-PARTIAL_SUFFIX = '.partial'
+# The name of a file that is still being written: the final one and the process that
+# writes it, for two may want to write the same file.
+FRAGMENT = re.compile(r'.+\.\d+\.partial|.+\.pth\.partial')
 
 
 def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
@@ -26,7 +28,7 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
     try:
         with open(partial, 'wb') as file:
             file.write(content)

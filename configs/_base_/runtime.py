@@ -3,20 +3,24 @@ _base_ = ['mmpose::_base_/default_runtime.py']
 
 custom_imports = dict(imports=['centergroup_mm'], allow_failed_imports=False)
 
-# Files are written whole or not at all, so a killed training resumes. Iterations are
-# counted, not epochs.
+# Among the default hooks, so that a config with custom hooks of its own keeps them.
 default_hooks = dict(
     # Otherwise every validation is logged at step 0.
     logger=dict(log_metric_by_epoch=False),
+    # Files are written whole or not at all, so a killed training resumes. Iterations
+    # are counted, not epochs.
     checkpoint=dict(
         type='AtomicCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2
     ),
+    # Resumed, it goes on as if it had never been killed.
+    exact_resume=dict(type='ExactResumeHook'),
+    data_loading=dict(type='DataLoadingHook'),
+    # Stops at the first loss that is not finite.
+    stop_if_not_finite=dict(type='StopIfNotFiniteHook'),
 )
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='FlushDenormalsHook'),
-    # Stops at the first loss that is not finite.
-    dict(type='mmdet.CheckInvalidLossHook', interval=50),
     # work_dir/training_curves.png, when training has ended.
     dict(type='TrainingCurvesHook'),
 ]

@@ -2,6 +2,7 @@
 import ast
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -449,6 +450,68 @@ def test_a_killed_command_leaves_nothing(tmp_path):
         finally:
             process.kill()
     assert not list(tmp_path.iterdir())
+
+
+def children(parent: int) -> set[int]:
+    """Living processes that another one has started."""
+    found = set()
+    for stat in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            fields = stat.read_text().rpartition(')')[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and fields[0] not in 'ZX':
+            found.add(int(stat.parent.name))
+    return found
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    """A running tool and its two workers, which draw."""
+    command = [sys.executable, str(TOOL), str(tmp_path / 'crowd'), '--workers', '2']
+    silent = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, **silent) as process:
+        try:
+            deadline = time.monotonic() + 60
+            workers = set()
+            while len(workers) < 2 or not list(tmp_path.glob('.crowd-*/*/train/*')):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+                # A server forks them.
+                workers = set().union(*map(children, children(process.pid)))
+            yield process, workers
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='needs /proc')
+def test_a_killed_worker_is_an_error_and_no_wait(drawing, tmp_path):
+    process, workers = drawing
+    os.kill(min(workers), signal.SIGKILL)
+    # It would wait for ever.
+    assert process.wait(timeout=60) == 1
+    said = process.stderr.read().strip().splitlines()[-1]
+    assert said.startswith('make_crowd: a process that drew images was killed')
+    assert '--workers' in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='the kernel is asked')
+def test_workers_end_with_a_tool_that_is_killed_and_the_next_cleans_up(
+    drawing, tmp_path
+):
+    process, workers = drawing
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 60
+    while any(Path('/proc', str(worker)).exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [path.name[:7] for path in tmp_path.iterdir()] == ['.crowd-']
+    (tmp_path / '.crowd-of-mine').mkdir()
+    generate_crowd(tmp_path / 'crowd', CrowdSpec(num_train=1, num_val=1, size=64))
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ['.crowd-of-mine', 'crowd']
 
 
 def test_a_standing_crowd_is_kept_and_others_replaced_only_on_demand(tmp_path):

@@ -1,43 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Runner with a model of one number, killed and resumed in many ways."""
+"""A training that is killed and resumed in many ways."""
 
 import os
 import resource
+import signal
+import time
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-from torch import nn
 
 from centergroup_mm.engine import AtomicCheckpointHook
 from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.engine.checkpoint_hook import is_whole
+from centergroup_mm.folder_lock import FolderInUse, FolderLock
 
-
-class OneNumber(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.number = nn.Parameter(torch.ones(1))
-
-    def forward(self, inputs, mode='tensor'):
-        return {'loss': (self.number * inputs).sum()} if mode == 'loss' else [inputs]
-
-
-class Rising(BaseMetric):
-    """Better at every evaluation, so that each one replaces the best checkpoint."""
-
-    calls = 0
-
-    def process(self, data_batch, data_samples):
-        self.results.append(0)
-
-    def compute_metrics(self, results):
-        Rising.calls += 1
-        return {'score': Rising.calls}
+from .one_number import make_runner
 
 
 class StopWhenSaving(Hook):
@@ -49,38 +28,6 @@ class StopWhenSaving(Hook):
     def before_save_checkpoint(self, runner, checkpoint):
         if checkpoint['meta']['iter'] == self.iteration:
             raise KeyboardInterrupt
-
-
-def make_runner(work_dir, max_iters, resume=False, hooks=(), keep=2, **checkpoint):
-    loader = {
-        'batch_size': 1,
-        'num_workers': 0,
-        'dataset': [torch.ones(1)] * 4,
-        'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-    }
-    return Runner(
-        model=OneNumber(),
-        work_dir=str(work_dir),
-        train_dataloader=loader,
-        train_cfg={'by_epoch': False, 'max_iters': max_iters, 'val_interval': 1},
-        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
-        val_dataloader=loader,
-        val_cfg={},
-        val_evaluator=[Rising()],
-        default_scope='mmpose',
-        default_hooks={
-            'checkpoint': {
-                'type': 'AtomicCheckpointHook',
-                'by_epoch': False,
-                'interval': 1,
-                'max_keep_ckpts': keep,
-                **checkpoint,
-            }
-        },
-        custom_hooks=list(hooks),
-        resume=resume,
-        experiment_name=f'{Path(work_dir).name}_{os.urandom(4).hex()}',
-    )
 
 
 def checkpoints(work_dir) -> list[str]:
@@ -138,9 +85,38 @@ def flip_a_byte_of_newest(work_dir):
     path.write_bytes(content)
 
 
+def damage_index_of_newest(work_dir):
+    """The name of a part is no text; other damage fails in other ways."""
+    path = work_dir / 'iter_4.pth'
+    content = bytearray(path.read_bytes())
+    start = content.rindex(b'PK\x01\x02')
+    content[start + 9] |= 8  # names are UTF-8
+    content[start + 46] = 0xFF
+    path.write_bytes(content)
+
+
+def zero_pointer_and_cut_newest(work_dir):
+    """As after a power failure."""
+    cut_newest(work_dir)
+    (work_dir / 'last_checkpoint').write_bytes(bytes(40))
+
+
+def binary_pointer_and_cut_newest(work_dir):
+    cut_newest(work_dir)
+    (work_dir / 'last_checkpoint').write_bytes(b'\xff\xfe\xfd')
+
+
 @pytest.mark.parametrize(
     'damage',
-    [cut_newest, remove_newest, empty_pointer_and_cut_newest, flip_a_byte_of_newest],
+    [
+        cut_newest,
+        remove_newest,
+        empty_pointer_and_cut_newest,
+        zero_pointer_and_cut_newest,
+        binary_pointer_and_cut_newest,
+        flip_a_byte_of_newest,
+        damage_index_of_newest,
+    ],
 )
 def test_resume_falls_back_to_the_last_whole_one(tmp_path, damage):
     make_runner(tmp_path, 4).train()
@@ -182,6 +158,94 @@ def test_resume_without_any_whole_checkpoint_says_so(tmp_path):
         truncate(tmp_path / name)
     with pytest.raises(RuntimeError, match='iter_2.pth is missing or broken'):
         make_runner(tmp_path, 4, resume=True).train()
+
+
+@pytest.mark.parametrize('content', [b'', bytes(40), b'\xff\xfe'])
+def test_a_pointer_without_meaning_and_no_checkpoint_starts_afresh(tmp_path, content):
+    (tmp_path / 'last_checkpoint').write_bytes(content)
+    runner = make_runner(tmp_path, 2, resume=True)
+    runner.train()
+    assert checkpoints(tmp_path) == ['iter_1.pth', 'iter_2.pth']
+
+
+def test_a_fresh_start_is_never_resumed_by_an_older_training(tmp_path):
+    make_runner(tmp_path, 4, save_best='score', rule='greater').train()
+    stopped = make_runner(tmp_path, 4, hooks=[StopWhenSaving(1)])
+    with pytest.raises(KeyboardInterrupt):
+        stopped.train()
+    resumed = make_runner(tmp_path, 2, resume=True)
+    resumed.train()
+    # From 4 on, nothing would have been trained.
+    torch.testing.assert_close(resumed.model.number.data, torch.tensor([0.8]))
+    assert checkpoints(tmp_path) == ['iter_1.pth', 'iter_2.pth']
+    assert checkpoints(tmp_path / 'earlier_1') == [
+        'best_score_iter_4.pth',
+        'iter_3.pth',
+        'iter_4.pth',
+    ]
+
+
+def test_a_fresh_start_that_dies_at_once_is_no_reason_to_resume_another(tmp_path):
+    make_runner(tmp_path, 4).train()
+    make_runner(tmp_path, 4)
+    died = make_runner(tmp_path, 4)
+    died._train_loop = died.build_train_loop(died._train_loop)
+    died.call_hook('before_run')
+    resumed = make_runner(tmp_path, 2, resume=True)
+    resumed.train()
+    assert checkpoints(tmp_path) == ['iter_1.pth', 'iter_2.pth']
+
+
+def test_a_fresh_start_may_begin_with_weights_of_the_folder(tmp_path):
+    make_runner(tmp_path, 4).train()
+    again = make_runner(tmp_path, 1)
+    again._load_from = str(tmp_path / 'iter_4.pth')
+    again.train()
+    torch.testing.assert_close(again.model.number.data, torch.tensor([0.5]))
+    assert checkpoints(tmp_path / 'earlier_1') == ['iter_3.pth', 'iter_4.pth']
+
+
+def test_a_test_leaves_the_folder_alone(tmp_path):
+    make_runner(tmp_path, 4).train()
+    before = checkpoints(tmp_path)
+    make_runner(tmp_path, 4).val()
+    assert checkpoints(tmp_path) == before
+    assert (tmp_path / 'last_checkpoint').is_file()
+
+
+def test_what_kills_have_left_is_cleared(tmp_path):
+    best = {'save_best': 'score', 'rule': 'greater', 'keep': 1}
+    make_runner(tmp_path, 4, **best).train()
+    assert checkpoints(tmp_path) == ['best_score_iter_4.pth', 'iter_4.pth']
+    for name in ('iter_2.pth', 'best_score_iter_2.pth', 'iter_9.pth.77.partial'):
+        (tmp_path / name).write_bytes(b'left by a process that was killed')
+    (tmp_path / 'mine.pth').write_bytes(b'')
+    make_runner(tmp_path, 5, resume=True, **best).train()
+    assert checkpoints(tmp_path) == ['best_score_iter_5.pth', 'iter_5.pth', 'mine.pth']
+
+
+def test_a_second_training_in_the_folder_is_refused(tmp_path):
+    """Another process has the folder, until it is killed."""
+    make_runner(tmp_path, 2).train()
+    ready, told = os.pipe()
+    owner = os.fork()
+    if owner == 0:
+        FolderLock(tmp_path, '').acquire()
+        os.write(told, b'.')
+        time.sleep(1000)
+    os.read(ready, 1)
+    try:
+        for resume in (True, False):
+            second = make_runner(tmp_path, 4, resume=resume)
+            with pytest.raises(FolderInUse, match=f'in use by process {owner} on'):
+                second.train()
+        assert checkpoints(tmp_path) == ['iter_1.pth', 'iter_2.pth']
+        assert (tmp_path / 'last_checkpoint').is_file()
+    finally:
+        os.kill(owner, signal.SIGKILL)
+        os.waitpid(owner, 0)
+    make_runner(tmp_path, 4, resume=True).train()
+    assert checkpoints(tmp_path) == ['iter_3.pth', 'iter_4.pth']
 
 
 def test_out_dir_elsewhere_is_atomic_and_mended_too(tmp_path):

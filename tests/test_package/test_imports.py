@@ -15,6 +15,8 @@ MODEL_PARTS = {'models.layers', 'models.attention', 'models.patch_cnn'}
 # longest name that fits a module counts; '' is the package's __init__.
 ALLOWED = {
     'version': set(),
+    'processes': set(),
+    'folder_lock': set(),
     'host': set(),
     'structures': set(),
     'ops': {'structures'},
@@ -27,13 +29,13 @@ ALLOWED = {
     'models.grouping': BASE | MODEL_PARTS | {'losses', 'task_modules'},
     'models': BASE | {'models', 'losses', 'task_modules'},
     'codecs': BASE,
-    'datasets': BASE | {'codecs'},
+    'datasets': BASE | {'codecs', 'folder_lock', 'processes'},
     'conversion': {'structures'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
     'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
-    'engine': {'visualization'},
+    'engine': {'visualization', 'folder_lock', 'processes'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }

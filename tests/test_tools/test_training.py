@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training once: what counts as the same training."""
+"""Training once: what counts as the same training, and whose the folder is."""
+
+import os
+import signal
+import time
 
 import pytest
 import torch
 from mim_command import CommandFailed
 from mmengine.config import Config
 from training import train_once
+
+from centergroup_mm.folder_lock import FolderInUse, FolderLock
 
 
 @pytest.fixture
@@ -32,3 +38,21 @@ def test_another_training_is_refused(finished):
     (folder / 'iter_3000.pth').write_bytes(b'')
     with pytest.raises(CommandFailed, match=r'another "model"\. Do this\.'):
         train_once(config, folder, {'model.head.num_keypoints': 5}, 'Do this.')
+
+
+def test_a_folder_in_use_is_refused(finished):
+    config, folder = finished
+    ready, told = os.pipe()
+    owner = os.fork()
+    if owner == 0:
+        FolderLock(folder, '').acquire()
+        os.write(told, b'.')
+        time.sleep(1000)
+    os.read(ready, 1)
+    try:
+        with pytest.raises(FolderInUse, match=f'process {owner} .*choose another'):
+            train_once(config, folder, {}, '')
+    finally:
+        os.kill(owner, signal.SIGKILL)
+        os.waitpid(owner, 0)
+    assert train_once(config, folder, {}, '') == folder / 'iter_2000.pth'

@@ -9,6 +9,8 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...folder_lock import FolderInUse, FolderLock
+from ...processes import end_with_parent
 from .annotate import annotate_scene
 from .keypoints import KEYPOINT_SETS
 from .scene import sample_scene
@@ -124,7 +128,10 @@ def generate_crowd(
         return False
     _check_free(out_dir, overwrite)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(out_dir)
     partial_dir = tempfile.mkdtemp(prefix=f'.{out_dir.name}-', dir=out_dir.parent)
+    lock = FolderLock(partial_dir, 'which draws a crowd')
+    lock.acquire()
     try:
         staged = Path(partial_dir, 'crowd')
         _write(staged, spec, workers, progress or (lambda items, total: items))
@@ -133,7 +140,20 @@ def generate_crowd(
         staged.rename(out_dir)
     finally:
         shutil.rmtree(partial_dir, ignore_errors=True)
+        lock.release()
     return True
+
+
+def _remove_abandoned(out_dir: Path) -> None:
+    """Remove what drawings of this crowd have left that were killed."""
+    for folder in out_dir.parent.glob(f'.{out_dir.name}-*'):
+        lock = FolderLock(folder, 'which draws a crowd')
+        # Only what was made here and is in nobody's hands.
+        if lock.path.is_file():
+            with contextlib.suppress(FolderInUse):
+                lock.acquire()
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
 
 
 def holds_crowd(folder: Path, spec: CrowdSpec) -> bool:
@@ -177,15 +197,7 @@ def _write(folder: Path, spec: CrowdSpec, workers: int, progress) -> None:
     jobs = [(split, i) for split in _SPLITS for i in range(spec.count(split))]
     datasets = {split: _empty_dataset(spec) for split in _SPLITS}
     task = partial(_write_image, folder, spec)
-    with contextlib.ExitStack() as stack:
-        if workers == 1:
-            results = map(task, jobs)
-        else:
-            # A forked worker would wait for ever for OpenCV's threads, which stay
-            # behind in the parent.
-            context = multiprocessing.get_context('forkserver')
-            pool = stack.enter_context(context.Pool(workers, _start_worker))
-            results = pool.imap(task, jobs, chunksize=8)
+    with _mapped(task, jobs, workers) as results:
         for (split, _), (image, annotations) in zip(
             jobs, progress(results, len(jobs)), strict=True
         ):
@@ -202,7 +214,31 @@ def _write(folder: Path, spec: CrowdSpec, workers: int, progress) -> None:
     (folder / _RECORD).write_text(json.dumps(_record(spec), indent=1))
 
 
+@contextlib.contextmanager
+def _mapped(task: Callable, jobs: list, workers: int) -> Iterator[Iterator]:
+    """Results in the order of the jobs; what is not yet done at the end is left."""
+    if workers == 1:
+        yield map(task, jobs)
+        return
+    # A forked worker would wait for ever for OpenCV's threads, which stay behind in
+    # the parent.
+    context = multiprocessing.get_context('forkserver')
+    # Unlike multiprocessing's pools this one notices when a worker is killed.
+    pool = ProcessPoolExecutor(workers, context, _start_worker)
+    try:
+        yield pool.map(task, jobs, chunksize=8)
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            'a process that drew images was killed, as happens when memory runs out; '
+            f'draw with fewer workers than {workers} (tools/make_crowd.py --workers)'
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def _start_worker() -> None:
+    # They end with the server that forks them, and that with the one that draws.
+    end_with_parent(os.getppid())
     # The parent handles Ctrl-C and ends the workers; OpenMP would oversubscribe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
