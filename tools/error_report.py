@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 from rich.progress import track
 
+from centergroup_mm.datasets.metainfo_files import load_metainfo
 from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.evaluation import Truth, load_poses, load_truth
 from centergroup_mm.report import ErrorReport, Section, page, report_errors
@@ -110,15 +110,8 @@ def data_of_file(
     Raises:
         ValueError: If the metainfo file is something else, or areas are missing.
     """
-    source = metainfo
-    if not Path(metainfo).is_file():
-        source = f'configs/_base_/datasets/{metainfo}.py'
-    elif 'dataset_info' not in Config.fromfile(metainfo):
-        raise ValueError(
-            f'{metainfo} has no dataset_info: expected a metainfo file, as those in '
-            "MMPose's configs/_base_/datasets."
-        )
-    parsed = parse_pose_metainfo(dict(from_file=source))
+    is_file = Path(metainfo).is_file()
+    parsed = load_metainfo(dict(from_file=metainfo if is_file else f'{metainfo}.py'))
     truth = load_truth(ann_file, len(parsed['sigmas']), use_area)
     return TestData(truth, parsed, image_folder, iou_type)
 

@@ -15,6 +15,7 @@ from .annotations import (
     read_annotation_file,
     split_categories,
 )
+from .metainfo_files import load_metainfo
 
 
 class PersonAnnotationMixin:
@@ -65,6 +66,11 @@ class PersonAnnotationMixin:
         # Annotations may be read while the host's constructor runs.
         self.use_area = use_area
         super().__init__(data_mode=data_mode, **kwargs)
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
+        """As the host's, but checked, and in the order of the keypoints' numbers."""
+        return load_metainfo(metainfo or cls.METAINFO)
 
     def load_data_list(self) -> list[dict]:
         """Read, check and split the annotations.
