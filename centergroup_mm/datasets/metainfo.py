@@ -61,6 +61,34 @@ def check_metainfo(metainfo: Mapping, source: str) -> tuple[dict, list[str]]:
     }, checker.remarks
 
 
+def name_elsewhere(listed: object, types: Sequence[str]) -> str:
+    """Compare the names that an annotation file lists with those of the metainfo.
+
+    Files that list nothing, or types by other names, are fine.
+
+    Args:
+        listed (object): "keypoints" of the category.
+        types (Sequence[str]): Names in the metainfo, in order.
+
+    Returns:
+        str: A sentence on the first that is elsewhere, where all names are the same.
+    """
+    if not isinstance(listed, list):
+        return ''
+    theirs, ours = (
+        [str(name).lower().replace(' ', '_').replace('-', '_') for name in names]
+        for names in (listed, types)
+    )
+    if theirs == ours or sorted(theirs) != sorted(ours):
+        return ''
+    place = next(i for i, name in enumerate(theirs) if name != ours[i])
+    return (
+        f'its category lists {listed[place]!r} as keypoint {place}, where the metainfo '
+        f'has {types[place]!r}: one of them is in the wrong order, and if it is the '
+        'metainfo, wrong types are learned and mirrored.'
+    )
+
+
 class _Checker:
     """The rules one by one, for one source."""
 

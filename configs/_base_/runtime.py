@@ -15,6 +15,8 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='FlushDenormalsHook'),
+    # Says before the first iteration what the evaluation would miss after the last.
+    dict(type='CheckEvaluationHook'),
     # Stops at the first loss that is not finite.
     dict(type='mmdet.CheckInvalidLossHook', interval=50),
     # work_dir/training_curves.png, when training has ended.

@@ -33,7 +33,7 @@ ALLOWED = {
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
     'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
-    'engine': {'visualization'},
+    'engine': {'datasets', 'visualization'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }
