@@ -7,7 +7,7 @@ CrowdPose's evaluation goes by the number of visible keypoints in the file.
 
 from collections.abc import Callable, Iterable
 
-CROWD = 'crowds'
+CROWD = 'marked as a crowd'
 UNLABELLED = 'without a labelled keypoint'
 TINY_BOX = 'with a box of less than 1 px^2'
 NOT_COUNTED = 'with a num_keypoints of 0'
@@ -45,8 +45,8 @@ def describe_ignored(
     """Count the people who are left out, by reason, each with the first of them.
 
     Returns:
-        str: Like "2 of 9 people: 1 crowds (the first is annotation 7), ...", empty if
-        there is none.
+        str: Like "2 of 9 people: 1 marked as a crowd (the first is annotation 7), ...",
+        empty if there is none.
     """
     first, counts, total = {}, {}, 0
     for annotation in annotations:

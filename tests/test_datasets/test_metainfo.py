@@ -9,7 +9,6 @@ import mmpose
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 import centergroup_mm.engine  # noqa: F401
@@ -67,15 +66,6 @@ def write(tmp_path):
         return path
 
     return make
-
-
-@pytest.fixture
-def warnings(caplog):
-    """The warnings of the host's logger so far."""
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
-    yield lambda: [r.getMessage() for r in caplog.records if r.levelno >= 30]
-    logger.removeHandler(caplog.handler)
 
 
 @pytest.mark.parametrize('first', [0, 1])
