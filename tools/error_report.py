@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 from rich.progress import track
 
+from centergroup_mm.datasets import load_metainfo
 from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.evaluation import Truth, load_poses, load_truth
 from centergroup_mm.report import ErrorReport, Section, page, report_errors
@@ -81,13 +81,14 @@ def data_of_config(config: Config, image_folder: Path | None = None) -> TestData
         )
     dataset = DATASETS.build(dict(config.test_dataloader.dataset, lazy_init=True))
     metric = evaluators[0]
+    iou_type = metric.get('iou_type', 'keypoints')
     truth = load_truth(
         metric.get('ann_file') or dataset.ann_file,
-        len(dataset.metainfo['sigmas']),
+        dataset.metainfo['num_keypoints'],
         metric.get('use_area', True),
+        iou_type=iou_type,
     )
     folder = image_folder or Path(dataset.data_prefix['img'])
-    iou_type = metric.get('iou_type', 'keypoints')
     return TestData(truth, dataset.metainfo, folder, iou_type)
 
 
@@ -110,16 +111,9 @@ def data_of_file(
     Raises:
         ValueError: If the metainfo file is something else, or areas are missing.
     """
-    source = metainfo
-    if not Path(metainfo).is_file():
-        source = f'configs/_base_/datasets/{metainfo}.py'
-    elif 'dataset_info' not in Config.fromfile(metainfo):
-        raise ValueError(
-            f'{metainfo} has no dataset_info: expected a metainfo file, as those in '
-            "MMPose's configs/_base_/datasets."
-        )
-    parsed = parse_pose_metainfo(dict(from_file=source))
-    truth = load_truth(ann_file, len(parsed['sigmas']), use_area)
+    is_file = Path(metainfo).is_file()
+    parsed = load_metainfo(dict(from_file=metainfo if is_file else f'{metainfo}.py'))
+    truth = load_truth(ann_file, parsed['num_keypoints'], use_area, iou_type=iou_type)
     return TestData(truth, parsed, image_folder, iou_type)
 
 

@@ -9,6 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+# Frames per second that are played if a file names none that can be.
+USUAL_RATE = 25.0
+RATES = (0.1, 1000.0)
+# No file has more frames; some say so all the same, or a negative number.
+MAX_FRAMES = 10**8
+
 
 @dataclass(frozen=True)
 class Source:
@@ -36,7 +42,7 @@ class Source:
                 raise ValueError(f'{self.path} cannot be read as an image: damaged?')
             yield image
             return
-        video = cv2.VideoCapture(str(self.path))
+        video = open_video(self.path)
         try:
             while True:
                 found, frame = video.read()
@@ -47,11 +53,20 @@ class Source:
             video.release()
 
     def frames_per_second(self) -> float:
-        """Of a video."""
-        video = cv2.VideoCapture(str(self.path))
+        """Of a video, on average if it changes; 25 if the file says nothing usable."""
+        video = open_video(self.path)
         rate = video.get(cv2.CAP_PROP_FPS)
         video.release()
-        return rate or 25.0
+        # Not a number fails the comparison too.
+        return rate if RATES[0] <= rate <= RATES[1] else USUAL_RATE
+
+
+def open_video(path: Path) -> cv2.VideoCapture:
+    """Open a video whose frames come turned as the camera was held."""
+    video = cv2.VideoCapture(str(path))
+    # Phones store frames lying, with a flag. Some builds of OpenCV heed it only then.
+    video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return video
 
 
 def find_sources(inputs: Sequence[Path]) -> tuple[list[Source], list[Path]]:
@@ -94,11 +109,12 @@ def _source(path: Path) -> Source | None:
     kind, _ = mimetypes.guess_type(path.name)
     if not (kind or '').startswith('video'):
         return None
-    video = cv2.VideoCapture(str(path))
+    video = open_video(path)
     is_video = video.isOpened() and video.grab()
-    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    count = video.get(cv2.CAP_PROP_FRAME_COUNT)
     video.release()
-    return Source(path, True, max(count, 1)) if is_video else None
+    count = int(count) if 1 <= count <= MAX_FRAMES else 1
+    return Source(path, True, count) if is_video else None
 
 
 class VideoFile:
@@ -111,20 +127,28 @@ class VideoFile:
 
     def __init__(self, path: Path, rate: float) -> None:
         self._path, self._rate = path, rate
-        self._writer = None
+        self._writer = self._size = None
 
     def write(self, frame: np.ndarray) -> None:
         """Add a frame (H, W, 3) uint8, BGR, of even sides.
 
         Raises:
             OSError: If the file cannot be written.
+            ValueError: If the frame has another size than the first.
         """
+        size = frame.shape[1::-1]
         if self._writer is None:
             code = cv2.VideoWriter_fourcc(*'mp4v')
-            size = frame.shape[1::-1]
             self._writer = cv2.VideoWriter(str(self._path), code, self._rate, size)
+            self._size = size
             if not self._writer.isOpened():
                 raise OSError(f'{self._path} cannot be written as a video.')
+        if size != self._size:
+            # OpenCV would leave it out without a word.
+            raise ValueError(
+                f'{self._path}: a frame of {size[0]} x {size[1]} pixels after frames '
+                f'of {self._size[0]} x {self._size[1]}; a video has one size.'
+            )
         self._writer.write(frame)
 
     def close(self) -> None:

@@ -180,8 +180,17 @@ def run(args: argparse.Namespace) -> None:
         total = sum(source.num_frames for source in sources)
         task = progress.add_task('Drawing', total=total)
         for source, target in zip(sources, targets, strict=True):
+            drawn = 0
             for _ in draw_source(source, target, methods):
                 progress.advance(task)
+                drawn += 1
+            # What a file says is an estimate, but not as bad as that.
+            if drawn < 0.9 * source.num_frames:
+                print(
+                    f'visualize: {source.path} holds {drawn} frames, though it says '
+                    f'{source.num_frames}: cut short?',
+                    file=sys.stderr,
+                )
     for target in targets:
         print(target)
 

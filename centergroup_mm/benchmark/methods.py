@@ -11,11 +11,11 @@ import torch
 from mmengine.config import Config
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import MultilevelPixelData, PoseDataSample
 from torch import Tensor
 
+from ..datasets import load_metainfo
 from ..datasets.synthetic import CrowdSpec, make_image
 from .host_heads import HOST_MAPS, HostHead
 from .people import PlacedDetector, draw_maps, place_people
@@ -174,7 +174,7 @@ def metainfo_of(config: Config) -> dict:
     dataset = config.test_dataloader.dataset
     given = dataset.get('metainfo')
     with DefaultScope.overwrite_default_scope('mmpose'):
-        return parse_pose_metainfo(given or DATASETS.get(dataset.type).METAINFO)
+        return load_metainfo(given or DATASETS.get(dataset.type).METAINFO)
 
 
 def make_samples(settings: Settings, flip_indices: list[int]) -> list[PoseDataSample]:

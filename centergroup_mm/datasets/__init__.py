@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datasets and transforms of bottom-up training and testing."""
 
+from .metainfo_files import load_metainfo
 from .person_datasets import (
     CenterGroupCocoDataset,
     CenterGroupCrowdPoseDataset,
@@ -23,4 +24,5 @@ __all__ = [
     'LoadColorImage',
     'PackCenterGroupInputs',
     'PersonAnnotationMixin',
+    'load_metainfo',
 ]

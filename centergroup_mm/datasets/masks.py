@@ -7,7 +7,7 @@ from reprlib import repr as short_repr
 import numpy as np
 from xtcocotools import mask as coco_mask
 
-from .annotations import are_coordinates
+from .annotation_checks import are_coordinates
 
 # COCO's text form of run lengths: six-bit characters from '0' on, of which five bits
 # are payload and one says that more follow.

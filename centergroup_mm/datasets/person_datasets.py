@@ -5,16 +5,25 @@ import os.path as osp
 from copy import deepcopy
 
 import numpy as np
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from mmpose.datasets import CocoDataset, CrowdPoseDataset
 from mmpose.registry import DATASETS
 
+from .annotation_checks import AnnotationChecker
 from .annotations import (
-    AnnotationChecker,
     group_by_image,
+    has_byte_order_mark,
     read_annotation_file,
     split_categories,
 )
+from .evaluation_needs import check_sizes
+from .ignored_people import (
+    describe_ignored,
+    ignored_in_evaluation,
+    ignored_in_training,
+)
+from .metainfo import name_elsewhere
+from .metainfo_files import load_metainfo
 
 
 class PersonAnnotationMixin:
@@ -64,7 +73,17 @@ class PersonAnnotationMixin:
             )
         # Annotations may be read while the host's constructor runs.
         self.use_area = use_area
+        self._evaluated_from_file = True
         super().__init__(data_mode=data_mode, **kwargs)
+        if self.test_mode and not self._evaluated_from_file:
+            # CocoMetric then takes the annotations of the samples.
+            name = f'{self.metainfo["dataset_name"]}_ann_file'
+            MessageHub.get_current_instance().update_info(name, None)
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
+        """As the host's, but checked, and in the order of the keypoints' numbers."""
+        return load_metainfo(metainfo or cls.METAINFO)
 
     def load_data_list(self) -> list[dict]:
         """Read, check and split the annotations.
@@ -83,6 +102,7 @@ class PersonAnnotationMixin:
             need_area=self.test_mode and self.use_area,
         )
         checker.check(images, annotations)
+        self._report(content, category, annotations)
         self._metainfo['CLASSES'] = content['categories']
 
         groups = group_by_image(annotations)
@@ -93,13 +113,44 @@ class PersonAnnotationMixin:
             and (self.test_mode or image['id'] in groups)
         ]
         if not any(self.test_mode or len(sample['keypoints']) for sample in samples):
+            ignored = describe_ignored(annotations, ignored_in_training)
             raise ValueError(
                 f'{self.ann_file}: none of its {len(images)} images can be used with '
                 f'test_mode={self.test_mode}, sample_interval={self.sample_interval}. '
                 f'It has {len(annotations)} person annotations; training needs '
                 'one at least with a box and a labelled keypoint that is no crowd.'
+                + (f' Not used are {ignored}.' if ignored else '')
             )
         return samples
+
+    def _report(self, content: dict, category: int, annotations: list[dict]) -> None:
+        """Say who is left out, and what will make numbers wrong; checked content."""
+        logger = MMLogger.get_current_instance()
+        reason, what = ignored_in_training, 'training'
+        if self.test_mode:
+            reason, what = ignored_in_evaluation, 'evaluation'
+            persons = [a for a in annotations if not reason(a)]
+            for sentence in check_sizes(self.ann_file, persons, self.use_area):
+                logger.warning(sentence)
+            # The host's metric reads the file itself, all of it.
+            self._evaluated_from_file = (
+                self.sample_interval == 1
+                and self._indices is None
+                and not has_byte_order_mark(self.ann_file)
+                and all(
+                    annotation.get('category_id') == category
+                    for annotation in content.get('annotations', [])
+                )
+            )
+        if ignored := describe_ignored(annotations, reason):
+            logger.info(f'{self.ann_file}: {what} ignores {ignored}.')
+        entry = next(c for c in content['categories'] if c['id'] == category)
+        types = list(self.metainfo['keypoint_name2id'])
+        if moved := name_elsewhere(entry.get('keypoints'), types):
+            logger.warning(
+                f'{self.ann_file}: {moved} Put the metainfo into the order of the '
+                'annotations, unless that list is wrong.'
+            )
 
     def get_data_info(self, idx: int) -> dict:
         """As the host's, with ``sigmas``, which the OKS gate of the loss needs."""
@@ -150,7 +201,7 @@ class PersonAnnotationMixin:
         num_keypoints = self.metainfo['num_keypoints']
         persons, ignore_regions = [], []
         for annotation in annotations:
-            if _is_person(annotation):
+            if ignored_in_training(annotation) is None:
                 persons.append(annotation)
             else:
                 ignore_regions.append(
@@ -169,7 +220,8 @@ class PersonAnnotationMixin:
             'img_path': osp.join(self.data_prefix['img'], image['file_name']),
             'id': [annotation['id'] for annotation in annotations],
             'category_id': category,
-            'raw_ann_info': deepcopy(annotations),
+            # The host's metric may read these, and needs to know of crowds.
+            'raw_ann_info': [{'iscrowd': 0, **deepcopy(a)} for a in annotations],
             'keypoints': triplets[..., :2],
             'keypoints_visible': (triplets[..., 2] > 0).astype(np.float32),
             'bbox': np.array(boxes, dtype=np.float32).reshape(-1, 4),
@@ -178,13 +230,6 @@ class PersonAnnotationMixin:
         if 'crowdIndex' in image:
             sample['crowd_index'] = image['crowdIndex']
         return sample
-
-
-def _is_person(annotation: dict) -> bool:
-    """Whether an instance can be a training target."""
-    labels = (annotation.get('keypoints') or [])[2::3]
-    has_area = min(annotation['bbox'][2:]) > 0
-    return not annotation.get('iscrowd') and has_area and any(v > 0 for v in labels)
 
 
 def _corners(bbox: list[float]) -> list[float]:

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Annotated persons of a COCO-format file, as arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ..datasets.annotation_checks import AnnotationChecker
 from ..datasets.annotations import (
-    AnnotationChecker,
     group_by_image,
     read_annotation_file,
     split_categories,
 )
+from ..datasets.evaluation_needs import check_sizes
+from ..datasets.ignored_people import ignored_in_evaluation
 from ..ops.similarity import BODY_AREA_RATIO
 
 
@@ -22,7 +25,6 @@ class ImageTruth:
     Attributes:
         image_id (int): As in the file.
         file_name (str): As in the file.
-        size (tuple[int, int] | None): Width and height in pixels, if given.
         crowd_index (float | None): CrowdPose's ``crowdIndex``, 0 (apart) to 1.
         person_ids (np.ndarray): (G,) annotation ids.
         keypoints (np.ndarray): (G, K, 2) in image pixels.
@@ -36,7 +38,6 @@ class ImageTruth:
 
     image_id: int
     file_name: str
-    size: tuple[int, int] | None
     crowd_index: float | None
     person_ids: np.ndarray
     keypoints: np.ndarray
@@ -85,13 +86,16 @@ class Truth:
 
 
 def load_truth(
-    ann_file: str | Path, num_keypoints: int | None = None, use_area: bool = True
+    ann_file: str | Path,
+    num_keypoints: int | None = None,
+    use_area: bool = True,
+    iou_type: str = 'keypoints',
 ) -> Truth:
     """Read and check a COCO-format annotation file.
 
-    A person is an annotation that is no crowd, with a labelled keypoint and, where
-    ``num_keypoints`` is given, with that above zero (CrowdPose counts visible keypoints
-    only and its protocol ignores persons without one). All others are ignore regions.
+    A person is an annotation that is no crowd, with a labelled keypoint and, for
+    CrowdPose, with a ``num_keypoints`` above zero (it counts visible keypoints only and
+    its protocol ignores persons without one). All others are ignore regions.
 
     Args:
         ann_file (str | Path): The file.
@@ -100,6 +104,8 @@ def load_truth(
         use_area (bool): Whether to judge distances by the annotated ``area``; otherwise
             by 0.53 of the box's, as for CrowdPose. The same as of ``CocoMetric``.
             Defaults to True.
+        iou_type (str): As of ``CocoMetric``; 'keypoints_crowd' for CrowdPose. Defaults
+            to 'keypoints'.
 
     Returns:
         Truth: The annotations.
@@ -107,7 +113,7 @@ def load_truth(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it has no persons' category, more than one, a fault in an
-            annotation, or no ``area`` where it is used.
+            annotation, or no ``area`` where it is used, or 0 for everybody.
     """
     name = str(ann_file)
     content = read_annotation_file(name)
@@ -122,14 +128,19 @@ def load_truth(
         and annotation.get('image_id') in known
     ]
     checker = AnnotationChecker(
-        name, num_keypoints, category['id'], need_keypoints=True
+        name, num_keypoints, category['id'], need_keypoints=True, need_area=use_area
     )
     checker.check(content['images'], annotations)
-    if use_area:
-        _check_areas(name, annotations)
+
+    def is_person(annotation: dict) -> bool:
+        return not ignored_in_evaluation(annotation, iou_type == 'keypoints_crowd')
+
+    check_sizes(name, filter(is_person, annotations), use_area)
     groups = group_by_image(annotations)
     images = {
-        image['id']: _image(image, groups[image['id']], num_keypoints, use_area)
+        image['id']: _image(
+            image, groups[image['id']], is_person, num_keypoints, use_area
+        )
         for image in content['images']
     }
     return Truth(name, num_keypoints, use_area, category, images, annotations)
@@ -152,28 +163,21 @@ def _count_names(name: str, category: dict) -> int:
     return len(category['keypoints'])
 
 
-def _check_areas(name: str, annotations: list[dict]) -> None:
-    for annotation in annotations:
-        if 'area' not in annotation:
-            raise ValueError(
-                f'{name}: annotation {annotation["id"]} has no "area"; load a file '
-                'without areas, as those of CrowdPose, with use_area=False '
-                '(tools/analyze_grouping.py: --no-area).'
-            )
-
-
 def _image(
-    image: dict, annotations: list[dict], num_keypoints: int, use_area: bool
+    image: dict,
+    annotations: list[dict],
+    is_person: Callable[[dict], bool],
+    num_keypoints: int,
+    use_area: bool,
 ) -> ImageTruth:
     """The persons and regions of one image."""
-    persons = [a for a in annotations if _is_person(a)]
-    regions = [a for a in annotations if not _is_person(a)]
+    persons = [a for a in annotations if is_person(a)]
+    regions = [a for a in annotations if not is_person(a)]
     triplets = np.array([a['keypoints'] for a in persons], dtype=float)
     triplets = triplets.reshape(-1, num_keypoints, 3)
     return ImageTruth(
         image_id=image['id'],
         file_name=image['file_name'],
-        size=(image['width'], image['height']) if 'width' in image else None,
         crowd_index=image.get('crowdIndex'),
         person_ids=np.array([a['id'] for a in persons], dtype=int),
         keypoints=triplets[..., :2],
@@ -183,12 +187,6 @@ def _image(
         region_boxes=_boxes(regions),
         region_areas=_areas(regions, use_area),
     )
-
-
-def _is_person(annotation: dict) -> bool:
-    labelled = sum(visibility > 0 for visibility in annotation['keypoints'][2::3])
-    counted = annotation.get('num_keypoints', labelled)
-    return labelled > 0 and counted > 0 and not annotation.get('iscrowd')
 
 
 def _boxes(annotations: list[dict]) -> np.ndarray:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """People to draw, from annotation files and from MMPose's predictions."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..datasets.annotation_checks import AnnotationChecker
+from ..datasets.annotations import group_by_image, read_annotation_file
+from ..datasets.ignored_people import ignored_in_evaluation
 from .grid import DrawnPeople
 
 
@@ -45,29 +47,43 @@ def most_crowded(annotation_file: str | Path, count: int) -> list[AnnotatedImage
         list[AnnotatedImage]: ``count`` images.
 
     Raises:
-        ValueError: If an image has no ``crowdIndex``.
+        FileNotFoundError: If there is no such file.
+        ValueError: If an image has no ``crowdIndex``, or the file is broken.
     """
-    content = json.loads(Path(annotation_file).read_text())
-    groups = {image['id']: [] for image in content['images']}
-    for annotation in content['annotations']:
-        groups[annotation['image_id']].append(annotation)
-    category = content['categories'][0]
-    skeleton = [(a - 1, b - 1) for a, b in category['skeleton']]
+    name = str(annotation_file)
+    content = read_annotation_file(name)
+    categories = [c for c in content.get('categories', []) if c.get('keypoints')]
+    if len(categories) != 1:
+        raise ValueError(
+            f'{name} has {len(categories)} categories with "keypoints"; expected one.'
+        )
+    category = categories[0]
+    num_keypoints = len(category['keypoints'])
+    annotations = [
+        annotation
+        for annotation in content.get('annotations', [])
+        if annotation.get('category_id') == category['id']
+    ]
+    checker = AnnotationChecker(
+        name, num_keypoints, category['id'], need_keypoints=False
+    )
+    checker.check(content['images'], annotations)
+    groups = group_by_image(annotations)
+    skeleton = [(a - 1, b - 1) for a, b in category.get('skeleton', [])]
     images = []
     for image in content['images']:
         if 'crowdIndex' not in image:
             raise ValueError(
-                f'{annotation_file}: image {image["id"]} has no "crowdIndex"; expected '
-                'a file in the format of CrowdPose or of tools/make_crowd.py.'
+                f'{name}: image {image["id"]} has no "crowdIndex"; expected a file in '
+                'the format of CrowdPose or of tools/make_crowd.py.'
             )
         persons, regions = [], []
         for annotation in groups[image['id']]:
-            labelled = any(annotation.get('keypoints', ())[2::3])
-            if labelled and not annotation.get('iscrowd'):
+            if ignored_in_evaluation(annotation) is None:
                 persons.append(annotation['keypoints'])
             else:
                 regions.append(annotation['bbox'])
-        people = annotated_people(persons, len(category['keypoints']))
+        people = annotated_people(persons, num_keypoints)
         images.append(
             AnnotatedImage(
                 image['file_name'], image['crowdIndex'], people, regions, skeleton

@@ -21,6 +21,8 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='FlushDenormalsHook'),
+    # Says before the first iteration what the evaluation would miss after the last.
+    dict(type='CheckEvaluationHook'),
     # work_dir/training_curves.png, when training has ended.
     dict(type='TrainingCurvesHook'),
 ]

@@ -2,10 +2,12 @@
 """Small datasets made by hand: five keypoint types, one image of 60 x 80 (h x w)."""
 
 import json
+import logging
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
@@ -33,6 +35,23 @@ def mmpose_scope():
     """Build the host's own transforms by their short names."""
     with DefaultScope.overwrite_default_scope('mmpose'):
         yield
+
+
+@pytest.fixture
+def messages(caplog):
+    """What the host's logger has said so far, from a level on."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield lambda level=logging.INFO: [
+        record.getMessage() for record in caplog.records if record.levelno >= level
+    ]
+    logger.removeHandler(caplog.handler)
+
+
+@pytest.fixture
+def warnings(messages):
+    """The warnings among them."""
+    return lambda: messages(logging.WARNING)
 
 
 @pytest.fixture

@@ -30,14 +30,11 @@ def test_persons_and_regions_are_told_apart(make_truth):
         # CrowdPose counts visible keypoints only.
         person(RIGHT, 1, num_keypoints=0),
     ]
-    truth = make_truth({4: persons, 9: []}, {4: 0.25, 9: 0})
+    images, crowding = {4: persons, 9: []}, {4: 0.25, 9: 0}
+    truth = make_truth(images, crowding, iou_type='keypoints_crowd')
     image = truth[4]
     assert (len(truth), len(image), len(truth[9])) == (2, 1, 0)
-    assert (image.file_name, image.size, image.crowd_index) == (
-        '4.jpg',
-        (2000, 1000),
-        0.25,
-    )
+    assert (image.file_name, image.crowd_index) == ('4.jpg', 0.25)
     np.testing.assert_array_equal(image.keypoints, [LEFT])
     assert image.visibility.tolist() == [labels]
     assert image.labelled.tolist() == [[True, True, False, True, True]]
@@ -46,6 +43,8 @@ def test_persons_and_regions_are_told_apart(make_truth):
     assert image.person_ids.tolist() == [1]
     assert image.region_areas.tolist() == [1200, 5600, AREA]
     assert truth[9].keypoints.shape == (0, NUM_KEYPOINTS, 2)
+    # COCO's evaluation counts labelled keypoints itself.
+    assert make_truth(images, crowding)[4].person_ids.tolist() == [1, 4]
 
 
 def test_areas_of_boxes(make_truth):

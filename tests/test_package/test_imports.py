@@ -35,7 +35,7 @@ ALLOWED = {
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
     'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
-    'engine': {'visualization', 'folder_lock', 'processes'},
+    'engine': {'datasets', 'visualization', 'folder_lock', 'processes'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }

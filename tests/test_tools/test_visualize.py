@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures from the command line, of models that have learned nothing."""
 
+import re
 import signal
 
 import cv2
@@ -108,6 +109,23 @@ def test_a_folder_of_anything(run, noise, tmp_path, capsys):
     video = cv2.VideoCapture(str(tmp_path / 'out' / 'film.mp4'))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 3
     assert video.get(cv2.CAP_PROP_FPS) == 10
+
+
+def test_a_video_that_is_cut_short(run, noise, tmp_path, capsys):
+    path = tmp_path / 'film.avi'
+    video = cv2.VideoWriter(
+        str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, noise.shape[1::-1]
+    )
+    for shift in range(6):
+        video.write(np.roll(noise, 8 * shift, 1))
+    video.release()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert run(path, '--out', tmp_path / 'out', '--show', 'poses') == 0
+    error = capsys.readouterr().err
+    frames = int(re.search(r'film\.avi holds (\d) frames, though it says 6', error)[1])
+    drawn = cv2.VideoCapture(str(tmp_path / 'out' / 'film.mp4'))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == frames < 6
 
 
 @pytest.mark.parametrize(

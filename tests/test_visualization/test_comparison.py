@@ -27,6 +27,7 @@ def crowd(tmp_path):
         annotations += [
             {
                 'image_id': 7 * number,
+                'bbox': [1, 2, 30, 40],
                 'keypoints': [9 + 25 * person, 9, 2, 9 + 25 * person, 30, 1],
             }
             for person in range(count)
@@ -34,7 +35,9 @@ def crowd(tmp_path):
     ignored = {'image_id': 7, 'bbox': [1, 2, 30, 40]}
     annotations.append({'keypoints': [3, 3, 2, 0, 0, 0], 'iscrowd': 1, **ignored})
     annotations.append({'keypoints': [0] * 6, **ignored})
-    annotations.append(ignored)
+    annotations.append(dict(ignored))
+    for number, annotation in enumerate(annotations):
+        annotation |= {'id': number, 'category_id': 1}
     content = {
         'images': images,
         'annotations': annotations,

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Videos as phones and tools write them: what their container says is heeded."""
+
+import struct
+
+import numpy as np
+import pytest
+from media import USUAL_RATE, VideoFile, find_sources
+
+WIDTH, HEIGHT = 96, 64
+# Where the fields of two MPEG-4 boxes stand, counted from the box's name.
+MATRIX, TIME_SCALE = 44, 16
+
+
+@pytest.fixture
+def write_video(tmp_path):
+    """Write an MP4 of three frames, bright above and dark below; its path."""
+
+    def make(name='film.mp4', size=(WIDTH, HEIGHT), rate=10):
+        path = tmp_path / name
+        frame = np.zeros((size[1], size[0], 3), np.uint8)
+        frame[: size[1] // 2] = 255
+        video = VideoFile(path, rate)
+        for _ in range(3):
+            video.write(frame)
+        video.close()
+        return path
+
+    return make
+
+
+def patch(path, box, offset, values):
+    """Overwrite integers of 32 bits in the first box of that name."""
+    content = bytearray(path.read_bytes())
+    start = content.index(box) + offset
+    struct.pack_into(f'>{len(values)}i', content, start, *values)
+    path.write_bytes(content)
+
+
+def turn(path, cosine, sine):
+    """Flag the frames as turned, as a phone does that is held upright."""
+    one = 1 << 16
+    matrix = (cosine * one, sine * one, 0, -sine * one, cosine * one, 0, 0, 0, 1 << 30)
+    patch(path, b'tkhd', MATRIX, matrix)
+
+
+# Clockwise by: cosine and sine, and where the bright half is then.
+TURNS = {
+    0: ((1, 0), 'top'),
+    90: ((0, 1), 'right'),
+    180: ((-1, 0), 'bottom'),
+    270: ((0, -1), 'left'),
+}
+BRIGHT = {
+    'top': np.s_[:24],
+    'bottom': np.s_[-24:],
+    'left': np.s_[:, :24],
+    'right': np.s_[:, -24:],
+}
+
+
+@pytest.mark.parametrize('angle', TURNS)
+def test_frames_are_turned_by_the_flag(write_video, angle):
+    path = write_video()
+    direction, bright = TURNS[angle]
+    turn(path, *direction)
+    (source,), _ = find_sources([path])
+    frames = list(source.frames())
+    size = (WIDTH, HEIGHT) if angle in (90, 270) else (HEIGHT, WIDTH)
+    assert [frame.shape for frame in frames] == [(*size, 3)] * 3
+    for side, region in BRIGHT.items():
+        # The halves that are neither are half bright.
+        assert (frames[0][region].mean() > 200) == (side == bright)
+
+
+def test_a_video_of_a_phone(test_data):
+    path = test_data / 'cases' / 'turned_by_90.mp4'
+    if not path.is_file():
+        pytest.skip('the test data have no cases/turned_by_90.mp4')
+    (source,), _ = find_sources([path])
+    assert [frame.shape for frame in source.frames()] == [(160, 128, 3)] * 3
+
+
+@pytest.mark.parametrize('rate', [0.5, 29.97, 240])
+def test_rates_are_kept(write_video, rate):
+    (source,), _ = find_sources([write_video(rate=rate)])
+    assert source.frames_per_second() == pytest.approx(rate)
+    assert source.num_frames == 3
+
+
+def test_a_rate_that_nobody_can_play(write_video):
+    path = write_video()
+    # Three frames within some microseconds.
+    patch(path, b'mdhd', TIME_SCALE, [10240 * 100_000])
+    (source,), _ = find_sources([path])
+    assert source.frames_per_second() == USUAL_RATE
+
+
+def test_half_a_video_is_none(write_video):
+    path = write_video()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r'film\.mp4 is neither an image nor a video'):
+        find_sources([path])
+
+
+def test_frames_of_another_size_are_not_lost(tmp_path):
+    video = VideoFile(tmp_path / 'film.mp4', 10)
+    video.write(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    with pytest.raises(ValueError, match='96 x 32 pixels after frames of 96 x 64'):
+        video.write(np.zeros((HEIGHT // 2, WIDTH, 3), np.uint8))
+    video.close()
