@@ -13,6 +13,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 from rich.progress import track
 
+from centergroup_mm.datasets.sigmas import choose_sigmas
 from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.evaluation import Truth, load_poses, load_truth
 from centergroup_mm.report import ErrorReport, Section, page, report_errors
@@ -83,8 +84,9 @@ def data_of_config(config: Config, image_folder: Path | None = None) -> TestData
     metric = evaluators[0]
     truth = load_truth(
         metric.get('ann_file') or dataset.ann_file,
-        len(dataset.metainfo['sigmas']),
+        dataset.metainfo['num_keypoints'],
         metric.get('use_area', True),
+        getattr(dataset, 'merge_categories', False),
     )
     folder = image_folder or Path(dataset.data_prefix['img'])
     iou_type = metric.get('iou_type', 'keypoints')
@@ -97,6 +99,7 @@ def data_of_file(
     image_folder: Path | None,
     iou_type: str,
     use_area: bool,
+    merge_categories: bool = False,
 ) -> TestData:
     """The data of an annotation file.
 
@@ -106,6 +109,7 @@ def data_of_file(
         image_folder (Path | None): Where the images lie.
         iou_type (str): As of CocoMetric.
         use_area (bool): As of CocoMetric.
+        merge_categories (bool): As of the dataset. Defaults to False.
 
     Raises:
         ValueError: If the metainfo file is something else, or areas are missing.
@@ -119,7 +123,8 @@ def data_of_file(
             "MMPose's configs/_base_/datasets."
         )
     parsed = parse_pose_metainfo(dict(from_file=source))
-    truth = load_truth(ann_file, len(parsed['sigmas']), use_area)
+    parsed['sigmas'] = choose_sigmas(parsed)
+    truth = load_truth(ann_file, parsed['num_keypoints'], use_area, merge_categories)
     return TestData(truth, parsed, image_folder, iou_type)
 
 

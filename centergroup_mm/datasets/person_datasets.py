@@ -2,10 +2,11 @@
 """MMPose's bottom-up datasets, with checked annotations and ignore regions."""
 
 import os.path as osp
+from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from mmpose.datasets import CocoDataset, CrowdPoseDataset
 from mmpose.registry import DATASETS
 
@@ -15,6 +16,8 @@ from .annotations import (
     read_annotation_file,
     split_categories,
 )
+from .categories import as_one_category
+from .sigmas import choose_sigmas
 
 
 class PersonAnnotationMixin:
@@ -46,6 +49,12 @@ class PersonAnnotationMixin:
         data_mode (str): Must be 'bottomup', the default.
         use_area (bool): Whether annotations need an ``area`` in testing; give the same
             as of ``CocoMetric``. Defaults to True, but to False for CrowdPose.
+        merge_categories (bool): Whether several categories with the same keypoints are
+            taken, and evaluated, as one. ``CocoMetric`` then goes without an
+            ``ann_file`` of its own. Defaults to False, where they are an error.
+        sigmas (float | Sequence[float], optional): Those by which poses are judged, one
+            for all keypoint types or one for each. See :func:`choose_sigmas` for the
+            default.
         **kwargs: Arguments of the dataset that it is mixed into.
 
     Raises:
@@ -54,7 +63,12 @@ class PersonAnnotationMixin:
     """
 
     def __init__(
-        self, data_mode: str = 'bottomup', use_area: bool = True, **kwargs
+        self,
+        data_mode: str = 'bottomup',
+        use_area: bool = True,
+        merge_categories: bool = False,
+        sigmas: float | Sequence[float] | None = None,
+        **kwargs,
     ) -> None:
         if data_mode != 'bottomup' or kwargs.get('bbox_file'):
             raise ValueError(
@@ -64,7 +78,14 @@ class PersonAnnotationMixin:
             )
         # Annotations may be read while the host's constructor runs.
         self.use_area = use_area
+        self.merge_categories = merge_categories
         super().__init__(data_mode=data_mode, **kwargs)
+        self._metainfo['sigmas'] = choose_sigmas(self._metainfo, sigmas)
+        if merge_categories and self.test_mode:
+            # The host has named the file to CocoMetric, which would find them apart
+            # there. Without a file it takes the annotations of the samples.
+            name = f'{self._metainfo["dataset_name"]}_ann_file'
+            MessageHub.get_current_instance().update_info(name, None)
 
     def load_data_list(self) -> list[dict]:
         """Read, check and split the annotations.
@@ -73,6 +94,8 @@ class PersonAnnotationMixin:
             list[dict]: One sample per image.
         """
         content = read_annotation_file(self.ann_file)
+        if self.merge_categories:
+            content = as_one_category(content, self.ann_file)
         category = self._category(content)
         images, annotations = self._persons_of_images(content)
         checker = AnnotationChecker(
@@ -140,8 +163,9 @@ class PersonAnnotationMixin:
             raise ValueError(
                 f'{self.ann_file} has {len(categories)} categories that may hold '
                 f'keypoints ({sorted(categories)}); expected one, since predictions '
-                'are evaluated as one category. List it in "categories", merge '
-                'several, or give "keypoints" only to the right one.'
+                'are evaluated as one category. List it in "categories", give '
+                '"keypoints" only to the right one, or, for several with the same '
+                'keypoints, give the dataset merge_categories=True.'
             )
         return categories.pop()
 
@@ -169,7 +193,10 @@ class PersonAnnotationMixin:
             'img_path': osp.join(self.data_prefix['img'], image['file_name']),
             'id': [annotation['id'] for annotation in annotations],
             'category_id': category,
-            'raw_ann_info': deepcopy(annotations),
+            # CocoMetric may be told of annotations by these; it wants "iscrowd".
+            'raw_ann_info': [
+                {'iscrowd': 0, **deepcopy(annotation)} for annotation in annotations
+            ],
             'keypoints': triplets[..., :2],
             'keypoints_visible': (triplets[..., 2] > 0).astype(np.float32),
             'bbox': np.array(boxes, dtype=np.float32).reshape(-1, 4),

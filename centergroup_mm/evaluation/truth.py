@@ -12,6 +12,7 @@ from ..datasets.annotations import (
     read_annotation_file,
     split_categories,
 )
+from ..datasets.categories import as_one_category
 from ..ops.similarity import BODY_AREA_RATIO
 
 
@@ -85,7 +86,10 @@ class Truth:
 
 
 def load_truth(
-    ann_file: str | Path, num_keypoints: int | None = None, use_area: bool = True
+    ann_file: str | Path,
+    num_keypoints: int | None = None,
+    use_area: bool = True,
+    merge_categories: bool = False,
 ) -> Truth:
     """Read and check a COCO-format annotation file.
 
@@ -100,6 +104,8 @@ def load_truth(
         use_area (bool): Whether to judge distances by the annotated ``area``; otherwise
             by 0.53 of the box's, as for CrowdPose. The same as of ``CocoMetric``.
             Defaults to True.
+        merge_categories (bool): Whether several categories with the same keypoints are
+            taken as one, as by the dataset's argument. Defaults to False.
 
     Returns:
         Truth: The annotations.
@@ -111,6 +117,8 @@ def load_truth(
     """
     name = str(ann_file)
     content = read_annotation_file(name)
+    if merge_categories:
+        content = as_one_category(content, name)
     category = _persons_category(name, content)
     if num_keypoints is None:
         num_keypoints = _count_names(name, category)
@@ -140,8 +148,10 @@ def _persons_category(name: str, content: dict) -> dict:
     if len(persons) != 1:
         raise ValueError(
             f'{name} has {len(persons)} categories that may hold keypoints '
-            f'({sorted(persons)}); expected one. List it in "categories", or give '
-            '"keypoints" only to the right one.'
+            f'({sorted(persons)}); expected one. List it in "categories", give '
+            '"keypoints" only to the right one, or, for several with the same '
+            'keypoints, ask for merge_categories: of the dataset in the config, or by '
+            '--merge-categories without one.'
         )
     return next(c for c in content['categories'] if c['id'] in persons)
 
