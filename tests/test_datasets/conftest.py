@@ -6,6 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
@@ -33,6 +34,16 @@ def mmpose_scope():
     """Build the host's own transforms by their short names."""
     with DefaultScope.overwrite_default_scope('mmpose'):
         yield
+
+
+@pytest.fixture
+def host_log(caplog):
+    """What is said by the host's logger, which does not hand on its messages."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    with caplog.at_level('INFO', logger=logger.name):
+        yield caplog
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS
 from mmpose.utils import register_all_modules
 
 METAINFO_FILES = sorted(
