@@ -86,7 +86,7 @@ def data_of_config(config: Config, image_folder: Path | None = None) -> TestData
         metric.get('ann_file') or dataset.ann_file,
         dataset.metainfo['num_keypoints'],
         metric.get('use_area', True),
-        getattr(dataset, 'merge_categories', False),
+        merge_categories=getattr(dataset, 'merge_categories', False),
     )
     folder = image_folder or Path(dataset.data_prefix['img'])
     iou_type = metric.get('iou_type', 'keypoints')
@@ -124,7 +124,9 @@ def data_of_file(
         )
     parsed = parse_pose_metainfo(dict(from_file=source))
     parsed['sigmas'] = choose_sigmas(parsed)
-    truth = load_truth(ann_file, parsed['num_keypoints'], use_area, merge_categories)
+    truth = load_truth(
+        ann_file, parsed['num_keypoints'], use_area, merge_categories=merge_categories
+    )
     return TestData(truth, parsed, image_folder, iou_type)
 
 
