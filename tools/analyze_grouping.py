@@ -44,7 +44,12 @@ def find_data(args: argparse.Namespace) -> TestData:
     """The data that the arguments name."""
     if args.config is None:
         return data_of_file(
-            args.ann_file, args.metainfo, args.images, args.iou_type, not args.no_area
+            args.ann_file,
+            args.metainfo,
+            args.images,
+            args.iou_type,
+            not args.no_area,
+            args.merge_categories,
         )
     config = Config.fromfile(args.config)
     # As the host reads them; mim gets them as they were typed.
@@ -121,6 +126,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     alone.add_argument(
         '--no-area', action='store_true', help='sizes from boxes, for CrowdPose'
+    )
+    alone.add_argument(
+        '--merge-categories',
+        action='store_true',
+        help='take several categories with the same keypoints as one',
     )
     args = parser.parse_args(argv)
     if args.worst < 0:

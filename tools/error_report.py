@@ -13,6 +13,7 @@ from mmpose.registry import DATASETS
 from rich.progress import track
 
 from centergroup_mm.datasets import load_metainfo
+from centergroup_mm.datasets.sigmas import choose_sigmas
 from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.evaluation import Truth, load_poses, load_truth
 from centergroup_mm.report import ErrorReport, Section, page, report_errors
@@ -87,6 +88,7 @@ def data_of_config(config: Config, image_folder: Path | None = None) -> TestData
         dataset.metainfo['num_keypoints'],
         metric.get('use_area', True),
         iou_type=iou_type,
+        merge_categories=getattr(dataset, 'merge_categories', False),
     )
     folder = image_folder or Path(dataset.data_prefix['img'])
     return TestData(truth, dataset.metainfo, folder, iou_type)
@@ -98,6 +100,7 @@ def data_of_file(
     image_folder: Path | None,
     iou_type: str,
     use_area: bool,
+    merge_categories: bool = False,
 ) -> TestData:
     """The data of an annotation file.
 
@@ -107,13 +110,21 @@ def data_of_file(
         image_folder (Path | None): Where the images lie.
         iou_type (str): As of CocoMetric.
         use_area (bool): As of CocoMetric.
+        merge_categories (bool): As of the dataset. Defaults to False.
 
     Raises:
         ValueError: If the metainfo file is something else, or areas are missing.
     """
     is_file = Path(metainfo).is_file()
     parsed = load_metainfo(dict(from_file=metainfo if is_file else f'{metainfo}.py'))
-    truth = load_truth(ann_file, parsed['num_keypoints'], use_area, iou_type=iou_type)
+    parsed['sigmas'] = choose_sigmas(parsed)
+    truth = load_truth(
+        ann_file,
+        parsed['num_keypoints'],
+        use_area,
+        iou_type=iou_type,
+        merge_categories=merge_categories,
+    )
     return TestData(truth, parsed, image_folder, iou_type)
 
 

@@ -2,6 +2,7 @@
 """MMPose's bottom-up datasets, with checked annotations and ignore regions."""
 
 import os.path as osp
+from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -16,6 +17,7 @@ from .annotations import (
     read_annotation_file,
     split_categories,
 )
+from .categories import as_one_category
 from .evaluation_needs import check_sizes
 from .ignored_people import (
     describe_ignored,
@@ -24,6 +26,7 @@ from .ignored_people import (
 )
 from .metainfo import name_elsewhere
 from .metainfo_files import load_metainfo
+from .sigmas import choose_sigmas
 
 
 class PersonAnnotationMixin:
@@ -55,6 +58,12 @@ class PersonAnnotationMixin:
         data_mode (str): Must be 'bottomup', the default.
         use_area (bool): Whether annotations need an ``area`` in testing; give the same
             as of ``CocoMetric``. Defaults to True, but to False for CrowdPose.
+        merge_categories (bool): Whether several categories with the same keypoints are
+            taken, and evaluated, as one. ``CocoMetric`` then goes without an
+            ``ann_file`` of its own. Defaults to False, where they are an error.
+        sigmas (float | Sequence[float], optional): Those by which poses are judged, one
+            for all keypoint types or one for each. See :func:`choose_sigmas` for the
+            default.
         **kwargs: Arguments of the dataset that it is mixed into.
 
     Raises:
@@ -63,7 +72,12 @@ class PersonAnnotationMixin:
     """
 
     def __init__(
-        self, data_mode: str = 'bottomup', use_area: bool = True, **kwargs
+        self,
+        data_mode: str = 'bottomup',
+        use_area: bool = True,
+        merge_categories: bool = False,
+        sigmas: float | Sequence[float] | None = None,
+        **kwargs,
     ) -> None:
         if data_mode != 'bottomup' or kwargs.get('bbox_file'):
             raise ValueError(
@@ -73,11 +87,13 @@ class PersonAnnotationMixin:
             )
         # Annotations may be read while the host's constructor runs.
         self.use_area = use_area
+        self.merge_categories = merge_categories
         self._evaluated_from_file = True
         super().__init__(data_mode=data_mode, **kwargs)
+        self._metainfo['sigmas'] = choose_sigmas(self._metainfo, sigmas)
         if self.test_mode and not self._evaluated_from_file:
             # CocoMetric then takes the annotations of the samples.
-            name = f'{self.metainfo["dataset_name"]}_ann_file'
+            name = f'{self._metainfo["dataset_name"]}_ann_file'
             MessageHub.get_current_instance().update_info(name, None)
 
     @classmethod
@@ -92,6 +108,8 @@ class PersonAnnotationMixin:
             list[dict]: One sample per image.
         """
         content = read_annotation_file(self.ann_file)
+        if self.merge_categories:
+            content = as_one_category(content, self.ann_file)
         category = self._category(content)
         images, annotations = self._persons_of_images(content)
         checker = AnnotationChecker(
@@ -132,9 +150,10 @@ class PersonAnnotationMixin:
             persons = [a for a in annotations if not reason(a)]
             for sentence in check_sizes(self.ann_file, persons, self.use_area):
                 logger.warning(sentence)
-            # The host's metric reads the file itself, all of it.
+            # The host's metric reads the file itself, all of it, categories apart.
             self._evaluated_from_file = (
-                self.sample_interval == 1
+                not self.merge_categories
+                and self.sample_interval == 1
                 and self._indices is None
                 and not has_byte_order_mark(self.ann_file)
                 and all(
@@ -191,8 +210,9 @@ class PersonAnnotationMixin:
             raise ValueError(
                 f'{self.ann_file} has {len(categories)} categories that may hold '
                 f'keypoints ({sorted(categories)}); expected one, since predictions '
-                'are evaluated as one category. List it in "categories", merge '
-                'several, or give "keypoints" only to the right one.'
+                'are evaluated as one category. List it in "categories", give '
+                '"keypoints" only to the right one, or, for several with the same '
+                'keypoints, give the dataset merge_categories=True.'
             )
         return categories.pop()
 

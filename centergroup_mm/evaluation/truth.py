@@ -13,6 +13,7 @@ from ..datasets.annotations import (
     read_annotation_file,
     split_categories,
 )
+from ..datasets.categories import as_one_category
 from ..datasets.evaluation_needs import check_sizes
 from ..datasets.ignored_people import ignored_in_evaluation
 from ..ops.similarity import BODY_AREA_RATIO
@@ -90,6 +91,7 @@ def load_truth(
     num_keypoints: int | None = None,
     use_area: bool = True,
     iou_type: str = 'keypoints',
+    merge_categories: bool = False,
 ) -> Truth:
     """Read and check a COCO-format annotation file.
 
@@ -106,6 +108,8 @@ def load_truth(
             Defaults to True.
         iou_type (str): As of ``CocoMetric``; 'keypoints_crowd' for CrowdPose. Defaults
             to 'keypoints'.
+        merge_categories (bool): Whether several categories with the same keypoints are
+            taken as one, as by the dataset's argument. Defaults to False.
 
     Returns:
         Truth: The annotations.
@@ -117,6 +121,8 @@ def load_truth(
     """
     name = str(ann_file)
     content = read_annotation_file(name)
+    if merge_categories:
+        content = as_one_category(content, name)
     category = _persons_category(name, content)
     if num_keypoints is None:
         num_keypoints = _count_names(name, category)
@@ -151,8 +157,10 @@ def _persons_category(name: str, content: dict) -> dict:
     if len(persons) != 1:
         raise ValueError(
             f'{name} has {len(persons)} categories that may hold keypoints '
-            f'({sorted(persons)}); expected one. List it in "categories", or give '
-            '"keypoints" only to the right one.'
+            f'({sorted(persons)}); expected one. List it in "categories", give '
+            '"keypoints" only to the right one, or, for several with the same '
+            'keypoints, ask for merge_categories: of the dataset in the config, or by '
+            '--merge-categories without one.'
         )
     return next(c for c in content['categories'] if c['id'] in persons)
 

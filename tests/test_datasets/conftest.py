@@ -42,9 +42,10 @@ def messages(caplog):
     """What the host's logger has said so far, from a level on."""
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
-    yield lambda level=logging.INFO: [
-        record.getMessage() for record in caplog.records if record.levelno >= level
-    ]
+    with caplog.at_level('INFO', logger=logger.name):
+        yield lambda level=logging.INFO: [
+            record.getMessage() for record in caplog.records if record.levelno >= level
+        ]
     logger.removeHandler(caplog.handler)
 
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several categories with the same keypoints, as those of animals, taken as one."""
+
+from reprlib import repr as short_repr
+
+from mmengine.logging import MMLogger
+
+from .annotations import split_categories
+
+
+def as_one_category(content: dict, path: str) -> dict:
+    """Take all categories that hold keypoints as one.
+
+    The one has the smallest of their ids and the keypoints that all of them have.
+    Categories without keypoints, where others have some, stay as they are. What was
+    merged is logged.
+
+    Args:
+        content (dict): As of :func:`read_annotation_file`; it is not changed.
+        path (str): Name of the annotation file, for the messages.
+
+    Returns:
+        dict: The content, its annotations with the id of the one category.
+
+    Raises:
+        ValueError: If two of the categories name different keypoints, or an annotation
+            has a category that is not listed.
+    """
+    ids, _ = split_categories(content)
+    if len(ids) < 2:
+        return content
+    categories = content['categories']
+    merged = sorted(
+        (category for category in categories if category['id'] in ids),
+        key=lambda category: category['id'],
+    )
+    first = merged[0]
+    for category in merged[1:]:
+        if (category.get('keypoints') or []) != (first.get('keypoints') or []):
+            raise ValueError(
+                f'{path}: the categories {first["id"]} ({first.get("name")!r}) and '
+                f'{category["id"]} ({category.get("name")!r}) cannot be merged: their '
+                '"keypoints" differ. Expected the same names in the same order; give '
+                '"keypoints" only to categories of the same types.'
+            )
+    listed = {category['id'] for category in categories}
+    annotations = content.get('annotations', [])
+    for annotation in annotations:
+        if annotation.get('category_id') not in listed:
+            raise ValueError(
+                f'{path}: annotation {annotation.get("id")!r} has the category_id '
+                f'{annotation.get("category_id")!r}, which "categories" does not list; '
+                f'expected one of {short_repr(sorted(listed))}. List it there, with '
+                'its "keypoints".'
+            )
+    one = {**first, 'name': f'{first.get("name")} and {len(ids) - 1} more'}
+    MMLogger.get_current_instance().info(
+        f'{path}: its {len(ids)} categories with keypoints are taken and evaluated as '
+        f'one, {first["id"]}: '
+        + ', '.join(str(category.get('name')) for category in merged)
+    )
+    return {
+        **content,
+        'categories': [one] + [c for c in categories if c['id'] not in ids],
+        'annotations': [
+            {**annotation, 'category_id': first['id']}
+            if annotation.get('category_id') in ids
+            else annotation
+            for annotation in annotations
+        ],
+    }
