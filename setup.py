@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parent
 # under four names, and mmpose needs `--no-deps`: a requirement on one name would
 # install a second copy beside the one in use. `import centergroup_mm` checks
 # them instead, by import name and feature; requirements/ pins a set that works.
-INSTALL_REQUIRES = ['matplotlib', 'numpy', 'packaging', 'scipy', 'torch>=2.0']
+INSTALL_REQUIRES = [
+    *('matplotlib', 'numpy', 'packaging', 'safetensors', 'scipy', 'torch>=2.6'),
+]
 
 
 def read(name: str) -> str:

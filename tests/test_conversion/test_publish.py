@@ -88,7 +88,7 @@ def test_a_pruned_model_is_not_trained(tmp_path, trained):
 
 def test_two_of_three_modules_are_no_pruned_model(tmp_path, trained):
     config, checkpoint = trained
-    content = torch.load(checkpoint)
+    content = torch.load(checkpoint, weights_only=False)
     content['state_dict'] = {
         key: weight
         for key, weight in content['state_dict'].items()

@@ -17,6 +17,7 @@ ALLOWED = {
     'version': set(),
     'host': set(),
     'structures': set(),
+    'checkpoint_files': set(),
     'ops': {'structures'},
     'losses': BASE,
     'task_modules': BASE,
@@ -28,12 +29,12 @@ ALLOWED = {
     'models': BASE | {'models', 'losses', 'task_modules'},
     'codecs': BASE,
     'datasets': BASE | {'codecs'},
-    'conversion': {'structures'},
+    'conversion': {'structures', 'checkpoint_files'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
     'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
-    'engine': {'visualization'},
+    'engine': {'visualization', 'checkpoint_files'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }
