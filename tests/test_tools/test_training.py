@@ -5,7 +5,7 @@ import pytest
 import torch
 from mim_command import CommandFailed
 from mmengine.config import Config
-from training import train_once
+from training import COMPARED, read_assignments, train_once
 
 
 @pytest.fixture
@@ -32,3 +32,39 @@ def test_another_training_is_refused(finished):
     (folder / 'iter_3000.pth').write_bytes(b'')
     with pytest.raises(CommandFailed, match=r'another "model"\. Do this\.'):
         train_once(config, folder, {'model.head.num_keypoints': 5}, 'Do this.')
+
+
+def test_settings_are_read_as_data(repo_root):
+    """What the host writes is understood whole, for every config."""
+    for path in sorted((repo_root / 'configs').glob('*.py')):
+        config = Config.fromfile(path, import_custom_modules=False)
+        found, wanted = read_assignments(config.pretty_text), config.to_dict()
+        for part in COMPARED:
+            assert found.get(part) == wanted.get(part), (path.name, part)
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'import os',
+        'open("canary", "w")',
+        'a = open("canary", "w")',
+        'a = dict(b=[__import__("os").system("touch canary")])',
+        'a = [b for b in open("canary", "w")]',
+        'a.b = 1',
+        'a = dict({**{}})',
+        'a = (',
+        'a = ' + '-' * 100_000 + '1',
+        'a = ' + '[' * 100_000,
+        'a = "' + 'x' * 1_000_000 + '"',
+        '\x00',
+    ],
+)
+def test_code_in_a_checkpoint_is_no_setting(finished, monkeypatch, line):
+    config, folder = finished
+    monkeypatch.chdir(folder)
+    text = Config.fromfile(config).pretty_text + line
+    torch.save(dict(meta=dict(cfg=text), state_dict={}), folder / 'iter_2000.pth')
+    with pytest.raises(CommandFailed, match=r'iter_2000\.pth holds settings .*Do this'):
+        train_once(config, folder, {}, 'Do this.')
+    assert not (folder / 'canary').exists()
