@@ -45,6 +45,10 @@ class Archive:
         self._archive = zipfile.ZipFile(file)
         records = self._archive.infolist()
         names = [record.filename for record in records]
+        if any(name.endswith('/constants.pkl') for name in names):
+            raise RefusedError(
+                'is a TorchScript program; expected a checkpoint of weights.'
+            )
         if len(set(names)) != len(names):
             raise RefusedError('has two records of one name. Do not use it.')
         if any(record.compress_type != zipfile.ZIP_STORED for record in records):
@@ -58,10 +62,6 @@ class Archive:
         if any(record.flag_bits & _ENCRYPTED for record in records):
             raise RefusedError('is an encrypted archive. Decrypt it first.')
         pickles = [name for name in names if name.endswith('/data.pkl')]
-        if any(name.endswith('/constants.pkl') for name in names):
-            raise RefusedError(
-                'is a TorchScript program; expected a checkpoint of weights.'
-            )
         if len(pickles) != 1 or pickles[0].count('/') != 1:
             raise RefusedError(
                 'is a zip archive, but not one of torch.save. Unpack it if it '

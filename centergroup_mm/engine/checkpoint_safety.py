@@ -8,6 +8,7 @@ host uses without a look.
 """
 
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,8 @@ class NamedEntries(dict):
         )
 
     def __reduce__(self) -> tuple:
-        # Saved again, it is a plain dictionary.
-        return dict, (dict(self),)
+        # Saved again, it is a dictionary that any reader knows.
+        return OrderedDict, (), None, None, iter(self.items())
 
 
 def for_host(content: Any, file: str) -> NamedEntries:

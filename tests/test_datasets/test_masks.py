@@ -108,3 +108,12 @@ def test_half_covered_pixels_are_kept():
     assert mask.all()
     more = np.array([[1, 0, 0.6], [0, 1, 0]])
     assert not warp_mask(np.ones((4, 4)), more, (4, 4), downscale=1)[0, :, 0].any()
+
+
+def test_size_of_run_lengths_is_checked_before_they_are_decoded():
+    """Forty thousand million pixels would be set aside."""
+    rle = dict(size=[200_000, 200_000], counts=[200_000 * 200_000])
+    with pytest.raises(
+        ValueError, match='200000 x 200000 pixels for an image of 6 x 8'
+    ):
+        region_mask(rle, [0, 0, 8, 6], (8, 6))

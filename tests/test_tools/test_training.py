@@ -35,8 +35,9 @@ def test_another_training_is_refused(finished):
 
 
 def test_settings_are_read_as_data(repo_root):
-    """What the host writes is understood whole, for every config."""
-    for path in sorted((repo_root / 'configs').glob('*.py')):
+    """What the host writes is understood whole, whatever the method."""
+    for name in ('centergroup_tiny', 'centergroup_w48_crowdpose', 'centernet_w32'):
+        path = repo_root / 'configs' / f'{name}.py'
         config = Config.fromfile(path, import_custom_modules=False)
         found, wanted = read_assignments(config.pretty_text), config.to_dict()
         for part in COMPARED:
