@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent
 # install a second copy beside the one in use. `import centergroup_mm` checks
 # them instead, by import name and feature; requirements/ pins a set that works. Why
 # torch 2.6: see centergroup_mm/host.py.
-INSTALL_REQUIRES = ['matplotlib', 'numpy', 'packaging', 'scipy', 'torch>=2.6']
+INSTALL_REQUIRES = [
+    *('matplotlib', 'numpy', 'packaging', 'safetensors', 'scipy', 'torch>=2.6'),
+]
 
 
 def read(name: str) -> str:

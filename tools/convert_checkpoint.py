@@ -4,7 +4,9 @@
 import argparse
 import sys
 
-from centergroup_mm.conversion import CheckpointFileError, convert_checkpoint
+from command_line import run_tool
+
+from centergroup_mm.conversion import convert_checkpoint
 
 
 def main() -> None:
@@ -27,15 +29,25 @@ def main() -> None:
         type=int,
         help='keypoint types of a detector that is neither for COCO nor CrowdPose',
     )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace NAME.pth and NAME.py if they are there',
+    )
     args = parser.parse_args()
-    try:
+
+    def work() -> None:
         done = convert_checkpoint(
-            args.source, args.target, args.input_size, args.num_keypoints
+            args.source,
+            args.target,
+            args.input_size,
+            args.num_keypoints,
+            overwrite=args.overwrite,
         )
-    except (CheckpointFileError, OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    print(f'{done.kind}, {done.num_keypoints} keypoint types: {done.weights}')
-    print(f'Config for an input of {done.input_size} px: {done.config}')
+        print(f'{done.kind}, {done.num_keypoints} keypoint types: {done.weights}')
+        print(f'Config for an input of {done.input_size} px: {done.config}')
+
+    sys.exit(run_tool('convert_checkpoint', work))
 
 
 if __name__ == '__main__':

@@ -4,8 +4,9 @@
 import argparse
 import sys
 
-import centergroup_mm  # noqa: F401  (lets checkpoints of a training load safely)
-from centergroup_mm.conversion import CheckpointFileError, publish_checkpoint
+from command_line import run_tool
+
+from centergroup_mm.conversion import publish_checkpoint
 
 
 def main() -> None:
@@ -15,12 +16,19 @@ def main() -> None:
     parser.add_argument(
         'target', help='NAME.pth; the file becomes NAME-HASH_DATE.pth beside it'
     )
+    parser.add_argument(
+        '--format',
+        choices=('torch', 'safetensors'),
+        default='torch',
+        help='of the file (default: torch); safetensors holds no program by design',
+    )
     args = parser.parse_args()
-    try:
-        published = publish_checkpoint(args.source, args.target)
-    except (CheckpointFileError, OSError) as error:
-        sys.exit(f'error: {error}')
-    print(f'{published} ({published.stat().st_size / 2**20:.1f} MiB)')
+
+    def work() -> None:
+        published = publish_checkpoint(args.source, args.target, args.format)
+        print(f'{published} ({published.stat().st_size / 2**20:.1f} MiB)')
+
+    sys.exit(run_tool('publish_model', work))
 
 
 if __name__ == '__main__':

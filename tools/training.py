@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training once: kept when finished, taken up again when stopped, never mixed up."""
 
+import ast
 from pathlib import Path
+from typing import Any
 
 from mim_command import CommandFailed, run_mim
 from mmengine.config import Config
-from mmengine.runner import CheckpointLoader
 
-from centergroup_mm.engine import allow_own_checkpoints
+from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.engine.checkpoint_hook import is_whole
 from centergroup_mm.folder_lock import FolderLock
 
@@ -20,6 +21,8 @@ COMPARED = (
     'train_cfg',
     'randomness',
 )
+# Of the text that a checkpoint holds; configs of this package have some 20,000.
+LONGEST_CONFIG = 1_000_000
 
 
 def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path:
@@ -82,15 +85,72 @@ def check_same_training(settings: Config, earlier: Path, advice: str) -> None:
         earlier (Path): A checkpoint, which holds the config that it was trained by. The
             config file beside it is that of the last command, perhaps of a test.
         advice (str): What to do about it.
+
+    Raises:
+        CommandFailed: If the settings differ, or the checkpoint does not hold them.
+        CheckpointFileError: If it cannot be read.
     """
-    allow_own_checkpoints()
-    checkpoint = CheckpointLoader.load_checkpoint(str(earlier), map_location='cpu')
-    before = Config.fromstring(checkpoint['meta']['cfg'], '.py')
+    checkpoint = read_checkpoint(earlier)
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    text = meta.get('cfg') if isinstance(meta, dict) else None
+    try:
+        before = read_assignments(text if isinstance(text, str) else '')
+    except ValueError as error:
+        raise CommandFailed(
+            f'{earlier} holds settings that no training has written ({error}). {advice}'
+        ) from None
+    wanted = settings.to_dict()
     for part in COMPARED:
-        if before.get(part) != settings.get(part):
+        if before.get(part) != wanted.get(part):
             raise CommandFailed(
                 f'{earlier.parent} holds a training with another "{part}". {advice}'
             )
+
+
+def read_assignments(text: str) -> dict:
+    """Read the text of a config as data: names, and the literals assigned to them.
+
+    This is what mmengine writes into checkpoints. As Python it could do anything.
+
+    Args:
+        text (str): Lines such as ``model = dict(type='A', sizes=[1, 2])``.
+
+    Raises:
+        ValueError: If there is anything but literals and ``dict(...)`` of them.
+    """
+    if len(text) > LONGEST_CONFIG:
+        raise ValueError(f'{len(text):,} characters')
+    try:
+        lines = ast.parse(text).body
+    except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
+        raise ValueError('not a config') from error
+    found = {}
+    for line in lines:
+        simple = isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)
+        if not simple:
+            raise ValueError(f'line {line.lineno} assigns no name')
+        found[line.targets[0].id] = _literal(line.value)
+    return found
+
+
+def _literal(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        named = {entry.arg: _literal(entry.value) for entry in node.keywords}
+        if node.func.id == 'dict' and not node.args:
+            return named
+        # The host's spelling of a dictionary whose keys are no names.
+        if node.func.id == 'dict' and isinstance(node.args[0], ast.Dict):
+            return {**_literal(node.args[0]), **named}
+    elif isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {ast.literal_eval(key): _literal(value) for key, value in pairs}
+    elif isinstance(node, ast.List):
+        return [_literal(entry) for entry in node.elts]
+    elif isinstance(node, ast.Tuple):
+        return tuple(_literal(entry) for entry in node.elts)
+    elif isinstance(node, ast.Constant | ast.UnaryOp):
+        return ast.literal_eval(node)
+    raise ValueError(f'line {node.lineno} computes something')
 
 
 def shown(path: Path) -> Path:

@@ -10,8 +10,8 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ..checkpoint_files import CheckpointFileError
 from .key_mapping import Layout, released_name
-from .restricted_reader import CheckpointFileError
 
 
 def check_complete(
@@ -30,8 +30,16 @@ def check_complete(
             all that are missing, unknown or of another shape by their names in the
             checkpoint.
     """
-    with DefaultScope.overwrite_default_scope('mmpose'), torch.device('meta'):
-        own = MODELS.build(config.model).state_dict()
+    try:
+        with DefaultScope.overwrite_default_scope('mmpose'), torch.device('meta'):
+            own = MODELS.build(config.model).state_dict()
+    except Exception as error:  # whatever a layer says of sizes that do not fit
+        reason = str(error).split('\n')[0]
+        raise CheckpointFileError(
+            f'{source} is not converted: no model can be built of the sizes of its '
+            f'weights ({type(error).__name__}: {reason}). Expected a released '
+            'checkpoint.'
+        ) from error
     expected = {key: tuple(weight.shape) for key, weight in own.items()}
     found = {key: tuple(weight.shape) for key, weight in weights.items()}
 

@@ -14,6 +14,12 @@ BASE_LINES = """_base_ = [
     __import__('centergroup_mm').__path__[0]
     + '/{folder}/{name}'
 ]"""
+# The weights lie beside the config. The host's `{{ fileDirname }}` is put into the text
+# as it is, quotes and all, with its backslashes turned into slashes.
+LOAD_LINES = """load_from = __import__('os').path.join(
+    __import__('os').path.dirname(__import__('sys')._getframe().f_code.co_filename),
+    {weights!r},
+)"""
 LINE_LENGTH = 88
 
 
@@ -94,7 +100,7 @@ def config_text(comment: Sequence[str], base: str, changes: dict, weights: str) 
     """
     lines = [f'# {line}' for line in comment]
     lines.append(BASE_LINES.format(folder=CONFIG_FOLDER, name=base))
-    lines.append(f'load_from = {"{{ fileDirname }}/" + weights!r}')
+    lines.append(LOAD_LINES.format(weights=weights))
     lines += [f'{key} = {_render(value)}' for key, value in changes.items()]
     return '\n'.join(lines) + '\n'
 

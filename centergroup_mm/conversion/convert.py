@@ -9,12 +9,13 @@ from mmengine.config import Config
 from mmpose.apis.inference import dataset_meta_from_config
 from torch import Tensor
 
+from ..checkpoint_files import CheckpointFileError, shown_name
 from .completeness import check_complete, describe_problems
 from .config_writer import base_name, config_changes, config_text, load_base
-from .files import checkpoint_bytes, write_together
+from .files import check_free, checkpoint_bytes, write_together
 from .key_mapping import Layout, find_layout, rename_keys
-from .restricted_reader import CheckpointFileError, read_checkpoint
 from .sizes import model_sizes, num_types
+from .weights import describe_infinite, read_weights
 
 # Input side of the published models by the width of the backbone; others take 512.
 INPUT_SIZES = {32: 512, 48: 640}
@@ -50,6 +51,7 @@ def convert_checkpoint(
     target: str | Path,
     input_size: int | None = None,
     num_keypoints: int | None = None,
+    overwrite: bool = False,
 ) -> Conversion:
     """Convert a checkpoint and write a config that fits it.
 
@@ -69,17 +71,22 @@ def convert_checkpoint(
         num_keypoints (int, optional): K of a detector, which its weights do not tell
             apart from a center. By default as in the published models; not needed for
             a CenterGroup.
+        overwrite (bool): Whether ``*.pth`` and ``*.py`` may be replaced if they are
+            there.
 
     Returns:
         Conversion: What was written.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointFileError: If the file cannot be read, has another layout, or misses
-            weights or has some that are unknown. Nothing is written then.
+        FileExistsError: If a target is there and may not be replaced.
+        CheckpointFileError: If the file cannot be read, has another layout, misses
+            weights, has some that are unknown, or some that are not finite. Nothing is
+            written then.
     """
     target = Path(target)
     _check_arguments(source, target, input_size)
+    check_free([target, target.with_suffix('.py')], overwrite)
     weights, layout = _read_weights(source)
     model = model_sizes(weights, layout)
     whole = layout is Layout.CENTERGROUP
@@ -103,7 +110,12 @@ def convert_checkpoint(
 
 def _read_weights(source: str | Path) -> tuple[dict[str, Tensor], Layout]:
     """Weights under the names of this package, and the layout that they had."""
-    found = read_checkpoint(source)
+    found = read_weights(source)
+    if infinite := describe_infinite(found):
+        raise CheckpointFileError(
+            f'{shown_name(source)} has {infinite}. It is damaged, or its training '
+            'failed: get another.'
+        )
     layout = find_layout(found, str(source))
     renamed, unknown = rename_keys(found, layout)
     if unknown:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from .restricted_reader import CheckpointFileError
+from ..checkpoint_files import CheckpointFileError
 
 # Names that older checkpoints have for parts of the model.
 OLDER_NAMES = {'graph_model': 'group_model', 'graph_net': 'tr_encoder'}

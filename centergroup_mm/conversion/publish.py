@@ -6,18 +6,33 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 
-from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
-from .files import checkpoint_bytes, write_together
-from .restricted_reader import CheckpointFileError
+from ..checkpoint_files import CheckpointFileError, safetensors_bytes, shown_name
+from .files import checkpoint_bytes, plain, write_together
+from .weights import describe_infinite, in_own_memory, read_source
 
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
+# Left in the names when a training ran on several devices.
+WRAPPER_PREFIX = 'module.'
+REQUIRED_PREFIXES = ('backbone.', 'head.detector.')
+KNOWN_PREFIXES = (
+    *REQUIRED_PREFIXES,
+    'data_preprocessor.',
+    'head.tokenizer.',
+    'head.grouping.',
+    'head.offset_branch.',
+    'head.box_branch.',
+)
+SUFFIXES = {'torch': '.pth', 'safetensors': '.safetensors'}
+SHOWN = 5
 
 
-def publish_checkpoint(source: str | Path, target: str | Path) -> Path:
+def publish_checkpoint(
+    source: str | Path, target: str | Path, file_format: str = 'torch'
+) -> Path:
     """Write the part of a checkpoint that inference needs.
 
     The state of the training is left out and, of the grouping modules, all but the
@@ -29,37 +44,96 @@ def publish_checkpoint(source: str | Path, target: str | Path) -> Path:
         target (str | Path): ``NAME.pth``; the file becomes ``NAME-HASH_DATE.pth`` as
             the host names its releases, HASH being the first eight digits of its
             SHA-256.
+        file_format (str): ``torch``, or ``safetensors`` for a file that holds no
+            program by design (``NAME-HASH_DATE.safetensors``). Both are loaded alike.
 
     Returns:
         Path: The file.
 
     Raises:
-        CheckpointFileError: If the file cannot be read or holds no weights.
+        CheckpointFileError: If the file cannot be read, holds no weights or those of
+            another model, or weights that are not finite.
+        ValueError: If the target has no name, or the format is unknown.
     """
-    try:
-        checkpoint = CheckpointLoader.load_checkpoint(
-            str(source), map_location='cpu', logger='silent'
-        )
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        reason = str(error).split('\n')[0] or type(error).__name__
-        raise CheckpointFileError(
-            f'{source} cannot be read as a checkpoint of this package: {reason}'
-        ) from error
-    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
-        raise CheckpointFileError(
-            f'{source} has no "state_dict"; expected a checkpoint of this package, as '
-            'written in training or by the conversion.'
-        )
-    content = checkpoint_bytes(
-        drop_unused_modules(checkpoint['state_dict']),
-        checkpoint.get('meta', {}).get('dataset_meta'),
-    )
-    digest = hashlib.sha256(content).hexdigest()[:8]
     target = Path(target)
-    stem = target.stem if target.suffix == '.pth' else target.name
-    published = target.with_name(f'{stem}-{digest}_{date.today():%Y%m%d}.pth')
+    if not target.name or target.is_dir():
+        raise ValueError(f'{target} names no file. Give a target such as NAME.pth.')
+    if file_format not in SUFFIXES:
+        raise ValueError(f'Expected a format of {list(SUFFIXES)}, got {file_format!r}.')
+    checkpoint = read_source(source)
+    weights = _own_weights(checkpoint, shown_name(source))
+    dataset_meta = _dataset_meta(checkpoint)
+    if file_format == 'safetensors':
+        content = safetensors_bytes(weights, dataset_meta)
+    else:
+        content = checkpoint_bytes(weights, dataset_meta)
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    stem = target.stem if target.suffix in SUFFIXES.values() else target.name
+    name = f'{stem}-{digest}_{date.today():%Y%m%d}{SUFFIXES[file_format]}'
+    published = target.with_name(name)
     write_together({published: content})
     return published
+
+
+def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
+    """The weights of one of this package's models, as they are published.
+
+    Raises:
+        CheckpointFileError: If they are those of another model, or damaged.
+    """
+    weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
+    if not isinstance(weights, dict) or not weights:
+        raise CheckpointFileError(
+            f'{name} has no "state_dict" with weights; expected a checkpoint of this '
+            'package, as written in training or by the conversion.'
+        )
+    odd = [
+        key
+        for key, weight in weights.items()
+        if not isinstance(key, str) or type(weight) is not Tensor
+    ]
+    if odd:
+        raise CheckpointFileError(
+            f'{name} holds entries among its weights that are no tensors: '
+            f'{", ".join(map(ascii, odd[:SHOWN]))}. Expected a checkpoint of weights.'
+        )
+    weights = {key.removeprefix(WRAPPER_PREFIX): w for key, w in weights.items()}
+    unknown = [key for key in weights if not key.startswith(KNOWN_PREFIXES)]
+    missing = [
+        prefix
+        for prefix in REQUIRED_PREFIXES
+        if not any(key.startswith(prefix) for key in weights)
+    ]
+    if unknown or missing:
+        found = f'unknown: {", ".join(map(ascii, unknown[:SHOWN]))}' * bool(unknown)
+        lacking = f'missing: {", ".join(f"{prefix}*" for prefix in missing)}'
+        raise CheckpointFileError(
+            f'{name} holds the weights of another model ({found or lacking}). Expected '
+            'a checkpoint of this package; convert a released one first.'
+        )
+    weights = in_own_memory(drop_unused_modules(weights), name)
+    if sum(w.nbytes for w in weights.values()) > _memory_of(weights):
+        raise CheckpointFileError(
+            f'{name} has weights that repeat a few numbers. It is no checkpoint of a '
+            'training: publish another.'
+        )
+    if infinite := describe_infinite(weights):
+        raise CheckpointFileError(
+            f'{name} has {infinite}. Its training failed: publish an earlier '
+            'checkpoint.'
+        )
+    return weights
+
+
+def _memory_of(weights: Mapping[str, Tensor]) -> int:
+    """Bytes of the storages, each counted once for every weight that fills it."""
+    return sum(weight.untyped_storage().nbytes() for weight in weights.values())
+
+
+def _dataset_meta(checkpoint: dict) -> dict | None:
+    meta = checkpoint.get('meta')
+    found = meta.get('dataset_meta') if isinstance(meta, dict) else None
+    return plain(found) if isinstance(found, dict) else None
 
 
 def drop_unused_modules(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -69,12 +143,12 @@ def drop_unused_modules(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         weights (Mapping[str, Tensor]): A state dict of CenterGroup or of a detector.
 
     Returns:
-        dict[str, Tensor]: What remains, in memory of its own.
+        dict[str, Tensor]: What remains.
     """
     modules = {key: GROUPING_MODULE.match(key) for key in weights}
     last = max((int(m[1]) for m in modules.values() if m), default=None)
     return {
-        key: weight.clone()
+        key: weight
         for key, weight in weights.items()
         if not modules[key] or int(modules[key][1]) == last
     }

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ..checkpoint_files import CheckpointFileError
 from .key_mapping import Layout, released_name
-from .restricted_reader import CheckpointFileError
 
 
 class _Weights:
@@ -36,7 +36,18 @@ class _Weights:
             for key in self.weights
             if key.startswith(prefix)
         }
-        return 1 + max((int(i) for i in indices if i.isdigit()), default=-1)
+        return 1 + max((int(i) for i in indices if i.isdecimal()), default=-1)
+
+    def check_number(self, parts: int) -> None:
+        """Refuse names that stand for more parts than there are weights.
+
+        A model with a thousand million blocks would be built to compare it.
+        """
+        if parts > len(self.weights):
+            raise CheckpointFileError(
+                f'The checkpoint has {len(self.weights)} weights, but their names '
+                f'speak of {parts} parts or more. It is damaged, or made to do harm.'
+            )
 
 
 def model_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict:
@@ -58,9 +69,11 @@ def model_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict:
     """
     known = _Weights(weights, layout)
     whole = layout is Layout.CENTERGROUP
+    detector_blocks = known.count('head.detector.blocks.')
+    known.check_number(detector_blocks)
     head = dict(
         in_channels=known.rows('head.detector.final_layers.0.weight', 1),
-        detector=dict(num_blocks=known.count('head.detector.blocks.')),
+        detector=dict(num_blocks=detector_blocks),
     )
     if whole:
         head.update(_grouping_sizes(known))
@@ -86,10 +99,12 @@ def _hrnet_sizes(known: _Weights) -> dict:
             num_channels=(known.rows('backbone.layer1.0.conv1.weight'),),
         )
     )
+    known.check_number(extra['stage1']['num_blocks'][0])
     for stage in ('stage2', 'stage3', 'stage4'):
         modules = f'backbone.{stage}.'
         branches = f'{modules}0.branches.'
         num_branches = known.count(branches)
+        known.check_number(num_branches)
         bottleneck = known.has(f'{branches}0.0.conv3.')
         extra[stage] = dict(
             num_modules=known.count(modules),
@@ -103,6 +118,9 @@ def _hrnet_sizes(known: _Weights) -> dict:
                 for branch in range(num_branches)
             ),
         )
+        known.check_number(
+            extra[stage]['num_modules'] * sum(extra[stage]['num_blocks'])
+        )
     return extra
 
 
@@ -113,10 +131,12 @@ def _grouping_sizes(known: _Weights) -> dict:
     width = known.rows(f'{grouping}grouping_modules.0.attention.query.weight')
     num_layers = known.count(f'{grouping}encoder.')
     num_modules = known.count(f'{grouping}grouping_modules.')
+    num_blocks = known.count(f'{cnn}blocks.')
+    known.check_number(num_layers + num_modules + num_blocks)
     return dict(
         num_keypoints=num_keypoints,
         tokenizer=dict(
-            num_blocks=known.count(f'{cnn}blocks.'),
+            num_blocks=num_blocks,
             shared_cnn=not known.has('head.tokenizer.center_cnn.'),
         ),
         grouping=dict(

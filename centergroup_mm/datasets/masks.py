@@ -19,19 +19,21 @@ _PAYLOAD, _MORE, _SIGN = 0x1F, 0x20, 0x10
 _POLYGON_LIMIT = 1e5
 
 
-def decode_rle(rle: dict) -> np.ndarray:
+def decode_rle(rle: dict, shape: tuple[int, int] | None = None) -> np.ndarray:
     """Decode a COCO run-length mask, compressed or not.
 
     Args:
         rle (dict): ``size`` [h, w] and ``counts``, a list of run lengths (column by
             column, zeros first) or their text form.
+        shape (tuple[int, int], optional): Size (h, w) that it must have, which bounds
+            the memory that it takes.
 
     Returns:
         np.ndarray: bool (h, w).
 
     Raises:
-        ValueError: If a key is missing, a value of another type, or the runs do not
-            fill the size.
+        ValueError: If a key is missing, a value of another type, the size another than
+            ``shape``, or the runs do not fill it.
     """
     if not {'size', 'counts'} <= rle.keys():
         raise ValueError(
@@ -45,6 +47,11 @@ def decode_rle(rle: dict) -> np.ndarray:
             '[height, width] in pixels'
         )
     height, width = size
+    if shape is not None and (height, width) != shape:
+        raise ValueError(
+            f'a run-length mask of {height} x {width} pixels for an image of '
+            f'{shape[0]} x {shape[1]} (height x width)'
+        )
     if isinstance(counts, str | bytes):
         counts = _read_counts(counts.encode() if isinstance(counts, str) else counts)
     elif not _are_integers(counts):
@@ -105,13 +112,7 @@ def region_mask(
     """
     width, height = size
     if isinstance(segmentation, dict):
-        mask = decode_rle(segmentation)
-        if mask.shape != (height, width):
-            raise ValueError(
-                f'a run-length mask of {mask.shape[0]} x {mask.shape[1]} pixels for an '
-                f'image of {height} x {width} (height x width)'
-            )
-        return mask
+        return decode_rle(segmentation, (height, width))
     polygons = _usable_polygons(segmentation or [])
     if polygons:
         parts = coco_mask.frPyObjects(polygons, height, width)

@@ -1,114 +1,222 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading checkpoints without running what is pickled in them.
+"""mmengine's loading of checkpoints, by the reader that runs nothing.
 
-From torch 2.6 on, ``torch.load`` builds only types on an allow-list, and mmengine's
-own checkpoints hold types that are not on it: numpy arrays and scalars, and log
-histories. The list here is the narrowest one that reads them. The way out that is
-often advised, ``weights_only=False``, runs any code that a file contains.
+``load_from``, ``--resume``, ``--checkpoint`` and the inferencers all ask mmengine's
+``CheckpointLoader``, which asks the loaders registered here. What they return is data;
+this module also takes out what the host would run, and checks the shape of what the
+host uses without a look.
 """
 
-from collections.abc import Callable
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.dist import barrier, get_dist_info
-from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
-from packaging.version import Version
 
-# The statistics that every HistoryBuffer refers to from within its pickle.
-HISTORY_STATISTICS = ('min', 'max', 'current', 'mean')
+from ..checkpoint_files import (
+    CheckpointFileError,
+    download,
+    read_checkpoint,
+    shown_name,
+)
+
+_NOT_OURS = 'Expected a checkpoint of a training, a conversion or a release.'
+# Entries that the host uses, and what they have to be.
+_ENTRY_TYPES: dict[str, type | tuple[type, ...]] = {
+    'state_dict': dict,
+    'meta': dict,
+    'message_hub': dict,
+    'optimizer': dict,
+    'param_schedulers': (list, dict),
+    'ema_state_dict': dict,
+}
+_META_TYPES = {'iter': int, 'epoch': int, 'seed': int, 'dataset_meta': dict}
+_LOG_ENTRIES = ('log_scalars', 'runtime_info', 'resumed_keys')
 
 
-def get_history_statistic(owner: Any, name: str) -> Callable:
-    """Stand in for the ``getattr`` that pickles of a ``HistoryBuffer`` call.
+class MissingEntryError(CheckpointFileError, KeyError):
+    """A checkpoint lacks an entry that the host needs."""
 
-    The real ``getattr`` would let a file walk from any allowed object to any
-    function of the interpreter; this one serves four methods of one class.
+    def __str__(self) -> str:
+        # That of KeyError would put the message in quotes.
+        return str(self.args[0])
+
+
+class NamedEntries(dict):
+    """A dictionary that says which file lacks an entry.
 
     Args:
-        owner: Must be the class ``HistoryBuffer``.
-        name: One of ``HISTORY_STATISTICS``.
+        entries (Mapping): What it holds.
+        file (str): The file, for the message.
+    """
+
+    def __init__(self, entries: Mapping, file: str) -> None:
+        super().__init__(entries)
+        self.file = file
+
+    def __missing__(self, key: str) -> Any:
+        raise MissingEntryError(
+            f'{self.file} has no {key!r}: it holds weights, but not the state of a '
+            'training. Start from it with `--cfg-options load_from=FILE`, without '
+            '`--resume`.'
+        )
+
+    def __reduce__(self) -> tuple:
+        # Saved again, it is a dictionary that any reader knows.
+        return OrderedDict, (), None, None, iter(self.items())
+
+
+def for_host(content: Any, file: str) -> NamedEntries:
+    """Make what a file holds ready for mmengine.
+
+    mmengine runs configs that it finds in checkpoints: the text under ``config`` when a
+    training is resumed, the others when an inferencer gets no config. They are left
+    out.
+
+    Args:
+        content (Any): What was read.
+        file (str): The file, for messages.
 
     Raises:
-        ValueError: For anything else.
+        CheckpointFileError: If an entry is not what the host expects under its name.
     """
-    if owner is not HistoryBuffer or name not in HISTORY_STATISTICS:
-        raise ValueError(
-            f'A checkpoint asks for attribute {name!r} of {owner!r}. Only '
-            f'HistoryBuffer and {HISTORY_STATISTICS} are served: the file was not '
-            'written by mmengine, or was tampered with. Do not load it.'
+    name = shown_name(file)
+    if not isinstance(content, dict):
+        raise CheckpointFileError(
+            f'{name} holds an object of type {type(content).__name__}, not a '
+            f'dictionary. {_NOT_OURS}'
         )
-    return getattr(HistoryBuffer, name)
+    checkpoint = NamedEntries(content, name)
+    if hasattr(content, '_metadata'):  # versions of modules, in a bare state dict
+        checkpoint._metadata = content._metadata
+    if checkpoint.get('meta', True) is None:
+        checkpoint['meta'] = {}
+    _check_types(checkpoint, _ENTRY_TYPES, name)
+    _check_weights(checkpoint, name)
+    if 'meta' in checkpoint:
+        checkpoint['meta'] = _meta_for_host(checkpoint['meta'], name)
+    if 'message_hub' in checkpoint:
+        hub = dict(checkpoint['message_hub'])
+        _check_types(hub, dict.fromkeys(_LOG_ENTRIES, dict), name)
+        checkpoint['message_hub'] = NamedEntries(hub, name)
+        if 'runtime_info' in hub:
+            hub['runtime_info'] = _without(hub['runtime_info'], 'cfg')
+            checkpoint['message_hub'].update(hub)
+    return checkpoint
 
 
-def safe_globals() -> list[tuple[Any, str]]:
-    """Return what mmengine's checkpoints need, as (object, name in the pickle).
-
-    numpy's internals are listed under their names in numpy 1 (``numpy.core``) and
-    numpy 2 (``numpy._core``), so that either version reads files of both.
-    """
-    reconstruct, scalar = (
-        np.array(0).__reduce__()[0],
-        np.float64(0).__reduce__()[0],
-    )
-    allowed: list[tuple[Any, str]] = [
-        (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
-        (get_history_statistic, 'builtins.getattr'),
-        (np.ndarray, 'numpy.ndarray'),
-        (np.dtype, 'numpy.dtype'),
-    ]
-    for core in ('numpy.core', 'numpy._core'):
-        allowed.append((reconstruct, f'{core}.multiarray._reconstruct'))
-        allowed.append((scalar, f'{core}.multiarray.scalar'))
-    # A dtype is rebuilt as an instance of its own class, Float64DType and so on.
-    dtype_classes = {type(np.dtype(code)) for code in np.typecodes['All']}
-    allowed.extend((cls, f'numpy.dtypes.{cls.__name__}') for cls in dtype_classes)
-    return allowed
+def _meta_for_host(meta: dict, name: str) -> NamedEntries:
+    used = {
+        key: value
+        for key, value in meta.items()
+        if value is not None or key not in _META_TYPES
+    }
+    _check_types(used, _META_TYPES, name)
+    return NamedEntries(_without(used, 'cfg', 'config'), name)
 
 
-def load_from_http(filename: str, map_location: Any = None) -> Any:
-    """Download a checkpoint and read it by the rules that hold for local files.
+def _without(entries: dict, *keys: str) -> dict:
+    return {key: value for key, value in entries.items() if key not in keys}
 
-    The host's loader for URLs passes through ``torch.hub``, whose default is still
-    to run what the file contains: the one kind of file that comes from elsewhere
-    would be the only one read without care.
+
+def _check_types(entries: Mapping, types: Mapping[str, Any], name: str) -> None:
+    for key, kind in types.items():
+        if key in entries and not isinstance(entries[key], kind):
+            raise CheckpointFileError(
+                f'{name} has an object of type {type(entries[key]).__name__} as '
+                f'{key!r}. {_NOT_OURS}'
+            )
+
+
+def _check_weights(checkpoint: Mapping, name: str) -> None:
+    """Names must be texts that can be shown, and weights tensors."""
+    if 'state_dict' not in checkpoint:
+        if 'ema_state_dict' in checkpoint or 'meta' in checkpoint:
+            raise CheckpointFileError(
+                f'{name} has no "state_dict", only {", ".join(map(repr, checkpoint))}. '
+                f'{_NOT_OURS}'
+            )
+        if not any(isinstance(v, (torch.Tensor, dict)) for v in checkpoint.values()):
+            raise CheckpointFileError(f'{name} holds no weights. {_NOT_OURS}')
+        weights = checkpoint
+    else:
+        weights = checkpoint['state_dict']
+        wrong = [
+            key
+            for key, weight in weights.items()
+            if not isinstance(weight, torch.Tensor)
+            and not str(key).endswith('_extra_state')
+        ]
+        if wrong or not weights:
+            raise CheckpointFileError(
+                f'{name} has no weights, or entries among them that are no tensors: '
+                f'{", ".join(map(repr, wrong[:5])) or "none at all"}. {_NOT_OURS}'
+            )
+    odd = [key for key in weights if not (isinstance(key, str) and key.isprintable())]
+    if odd:
+        raise CheckpointFileError(
+            f'{name} has weights without proper names: '
+            f'{", ".join(ascii(key)[:100] for key in odd[:5])}. {_NOT_OURS}'
+        )
+
+
+def load_from_local(filename: str, map_location: Any = None) -> NamedEntries:
+    """Load a file, in place of mmengine's loader of this name.
 
     Args:
-        filename: URL, ``http://`` or ``https://``; cached as torch.hub does.
-        map_location: As in ``torch.load``.
+        filename: The path; ``~`` is the home folder.
+        map_location: As in ``torch.load``, with the CPU as the default.
 
     Returns:
-        The content of the checkpoint.
+        What :func:`for_host` makes of the content.
 
     Raises:
-        pickle.UnpicklingError: If the file holds types that are not allowed.
+        FileNotFoundError: If there is no such file.
+        CheckpointFileError: If it is refused.
     """
+    content = read_checkpoint(
+        os.path.expanduser(filename), map_location, name=str(filename)
+    )
+    return for_host(content, str(filename))
 
-    def load() -> Any:
-        return torch.hub.load_state_dict_from_url(
-            filename, map_location=map_location, weights_only=True
-        )
 
+def load_from_http(filename: str, map_location: Any = None) -> NamedEntries:
+    """Download a checkpoint and load it, in place of mmengine's loader of this name.
+
+    Args:
+        filename: URL, ``http://`` or ``https://``; kept where ``torch.hub`` does.
+        map_location: As in :func:`load_from_local`.
+
+    Returns:
+        What :func:`for_host` makes of the content.
+
+    Raises:
+        CheckpointFileError: If it cannot be downloaded or is refused.
+    """
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
     rank, _ = get_dist_info()
-    # Rank 0 downloads; the others then find the file in the cache.
-    checkpoint = load() if rank == 0 else None
-    barrier()
-    return load() if rank > 0 else checkpoint
+    try:
+        if rank == 0:
+            download(filename, folder)
+    finally:
+        # The others find the file, or fail as rank 0 did.
+        barrier()
+    path = download(filename, folder)
+    content = read_checkpoint(path, map_location, name=f'{path} (from {filename})')
+    return for_host(content, str(filename))
 
 
 def allow_own_checkpoints() -> None:
-    """Make safe loading work for mmengine's checkpoints, from files and URLs.
+    """Make mmengine load files and URLs by the reader of this package.
 
-    Uses the extension points of torch (``add_safe_globals``) and mmengine
-    (``CheckpointLoader.register_scheme``). Named zoos (``torchvision://`` and the
-    like) keep the host's loaders. Before torch 2.6 nothing is changed: ``torch.load``
-    has no such default there.
+    Uses mmengine's extension point. Named zoos (``torchvision://`` and the like) keep
+    the host's loaders.
     """
-    if Version(torch.__version__) < Version('2.6'):
-        return
-    torch.serialization.add_safe_globals(safe_globals())
+    CheckpointLoader.register_scheme('', loader=load_from_local, force=True)
     CheckpointLoader.register_scheme(
         prefixes=('http://', 'https://'), loader=load_from_http, force=True
     )

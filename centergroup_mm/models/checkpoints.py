@@ -25,7 +25,7 @@ EXPECTED_ON_DETECTOR = (
 
 
 class CheckpointMismatchError(RuntimeError):
-    """The checkpoint does not fit the model of the config."""
+    """The checkpoint does not fit the model of the config, or fits no model."""
 
 
 def is_pruned(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
@@ -50,7 +50,8 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
         bool: True for a whole model, False for a detector without what groups.
 
     Raises:
-        CheckpointMismatchError: For anything else; says which keys differ.
+        CheckpointMismatchError: For anything else, or weights that are not finite; says
+            which keys.
     """
     own, weights = _that_count(own), _that_count(weights)
     missing = [key for key in own if key not in weights]
@@ -62,6 +63,7 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
         missing = [key for key in missing if _in_detector(key)]
     expected = EXPECTED_ON_DETECTOR if on_detector else EXPECTED
     _refuse_misfits(own, weights, missing, expected)
+    _refuse_infinite(weights)
     return not detector_only
 
 
@@ -82,6 +84,18 @@ def _refuse_misfits(
     }
     if any(problems.values()):
         raise CheckpointMismatchError(_describe(problems, expected))
+
+
+def _refuse_infinite(weights: Mapping[str, Tensor]) -> None:
+    """A model with one NaN finds no people, and says nothing of it."""
+    wrong = [key for key, weight in weights.items() if not weight.isfinite().all()]
+    if wrong:
+        more = f', and {len(wrong) - SHOWN} more' if len(wrong) > SHOWN else ''
+        raise CheckpointMismatchError(
+            f'{len(wrong)} of {len(weights)} weights of the checkpoint are not finite '
+            f'(NaN or infinite): {", ".join(wrong[:SHOWN])}{more}. Its training '
+            'failed, or the file is damaged: use an earlier or another checkpoint.'
+        )
 
 
 def _grouping_modules(weights: Mapping[str, Tensor]) -> set[int]:

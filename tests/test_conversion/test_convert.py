@@ -176,6 +176,55 @@ def test_the_source_is_not_overwritten(tmp_path, small_detector):
     assert source.read_bytes() == before
 
 
+@pytest.mark.parametrize('name', ['out.pth', 'out.py'])
+def test_nothing_is_overwritten_unasked(tmp_path, small_detector, name):
+    source = save(small_detector(18)[1], tmp_path / 'in.pth')
+    (tmp_path / name).write_text('mine')
+    with pytest.raises(FileExistsError, match=rf'{name} is already there.*--overwrite'):
+        convert_checkpoint(source, tmp_path / 'out.pth', 256)
+    assert (tmp_path / name).read_text() == 'mine'
+    assert {path.name for path in tmp_path.iterdir()} == {'in.pth', name}
+    done = convert_checkpoint(source, tmp_path / 'out.pth', 256, overwrite=True)
+    assert Config.fromfile(done.config).load_from == str(done.weights)
+
+
+def test_odd_names(tmp_path, small_detector):
+    """Quotes of each kind, a backslash, a line break, what the host replaces."""
+    name = "it's \"\"\"three\"\"\" '''kinds''' \\n\n {{ fileDirname }} é"
+    folder = tmp_path / name
+    folder.mkdir()
+    source = save(small_detector(18)[1], folder / f'{name}.ckpt')
+    done = convert_checkpoint(source, folder / f'{name}.pth', 256)
+    assert Config.fromfile(done.config).load_from == str(done.weights)
+    # Both may be moved together.
+    moved = tmp_path / f'{name} moved'
+    folder.rename(moved)
+    config = Config.fromfile(moved / done.config.name)
+    assert config.load_from == str(moved / done.weights.name)
+
+
+def test_infinite_weights_are_not_converted(tmp_path, small_detector):
+    weights = small_detector(18)[1]
+    weights['keypoint_head.final_layers.0.bias'][0] = float('nan')
+    source = save(weights, tmp_path / 'in.pth')
+    with pytest.raises(CheckpointFileError, match=r'1 of .* not finite .*layers\.0'):
+        convert_checkpoint(source, tmp_path / 'out.pth', 256)
+
+
+@pytest.mark.parametrize(
+    'key',
+    [
+        'backbone.stage3.999999999.branches.0.0.conv1.weight',
+        'backbone.layer1.999999999.conv1.weight',
+    ],
+)
+def test_names_cannot_ask_for_a_giant(tmp_path, small_detector, key):
+    weights = small_detector(18)[1] | {key: torch.zeros(1)}
+    source = save(weights, tmp_path / 'in.pth')
+    with pytest.raises(CheckpointFileError, match='made to do harm'):
+        convert_checkpoint(source, tmp_path / 'out.pth', 256)
+
+
 def test_detector_of_unknown_types(tmp_path, small_detector):
     source = save(small_detector(6)[1], tmp_path / 'in.pth')
     for stated in (None, 4, 7):

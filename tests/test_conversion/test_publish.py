@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint
@@ -88,7 +89,7 @@ def test_a_pruned_model_is_not_trained(tmp_path, trained):
 
 def test_two_of_three_modules_are_no_pruned_model(tmp_path, trained):
     config, checkpoint = trained
-    content = torch.load(checkpoint)
+    content = torch.load(checkpoint, weights_only=False)
     content['state_dict'] = {
         key: weight
         for key, weight in content['state_dict'].items()
@@ -105,13 +106,99 @@ def test_file_without_weights(tmp_path):
         publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth')
 
 
-@pytest.mark.parametrize('content', [b'', b'<html>', b'PK\x03\x04 cut'])
-def test_file_that_is_no_checkpoint(tmp_path, content):
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', r'in\.pth is empty .* cannot be read'),
+        (b'<html>', r'in\.pth is a web page'),
+        (b'PK\x03\x04 cut', r'in\.pth is cut off'),
+        (b'PK\x03\x04 cut' * 9, r'in\.pth is a zip archive without its end'),
+    ],
+)
+def test_file_that_is_no_checkpoint(tmp_path, content, message):
     source = tmp_path / 'in.pth'
     source.write_bytes(content)
-    with pytest.raises(CheckpointFileError, match='in.pth cannot be read'):
+    with pytest.raises(CheckpointFileError, match=message):
         publish_checkpoint(source, tmp_path / 'out.pth')
     assert [path.name for path in tmp_path.iterdir()] == ['in.pth']
+
+
+def test_safetensors(tmp_path, trained, image):
+    """The other format holds the same, whatever JSON makes of it."""
+    config, checkpoint = trained
+    torch_file = publish_checkpoint(checkpoint, tmp_path / 'a.pth')
+    other = publish_checkpoint(checkpoint, tmp_path / 'a.pth', 'safetensors')
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    assert re.fullmatch(rf'a-{digest[:8]}_\d{{8}}\.safetensors', other.name)
+    assert set(safetensors.torch.load_file(other)) == set(
+        torch.load(torch_file, weights_only=True)['state_dict']
+    )
+    models = [
+        init_model(str(config), str(file), device='cpu') for file in (torch_file, other)
+    ]
+    results = [inference_bottomup(model, image)[0].pred_instances for model in models]
+    assert len(results[0].keypoints) > 0
+    np.testing.assert_array_equal(results[0].keypoints, results[1].keypoints)
+    names = [model.dataset_meta['keypoint_id2name'] for model in models]
+    assert names[0] == names[1] and 0 in names[0]
+    # It can be published again, and a flipped bit is noticed.
+    assert publish_checkpoint(other, tmp_path / 'a.pth') == torch_file
+    content = bytearray(other.read_bytes())
+    content[-1000] ^= 1
+    other.write_bytes(content)
+    with pytest.raises(CheckpointFileError, match='damaged: its checksum'):
+        publish_checkpoint(other, tmp_path / 'b.pth')
+
+
+def unfit_weights():
+    """Changes that make weights unfit for a release, and what is said."""
+
+    def infinite(weights):
+        weights['backbone.bn1.bias'][1] = np.inf
+        weights['head.detector.final_layers.0.bias'][0] = np.nan
+
+    def of_another_model(weights):
+        weights['neck.conv.weight'] = torch.zeros(1)
+
+    def without_detector(weights):
+        for key in [key for key in weights if key.startswith('head.detector.')]:
+            del weights[key]
+
+    def repeated(weights):
+        weights['backbone.conv1.weight'] = torch.zeros(1).expand(10_000, 10_000)
+
+    return {
+        'infinite': (infinite, r'2 of \d+ weights that are not finite .*bn1\.bias'),
+        'of another model': (of_another_model, r"another model \(unknown: 'neck"),
+        'without detector': (without_detector, r'missing: head\.detector\.\*'),
+        'repeated': (repeated, 'repeat a few numbers'),
+    }
+
+
+@pytest.mark.parametrize('kind', unfit_weights())
+def test_unfit_weights_are_not_published(tmp_path, trained, kind):
+    change, message = unfit_weights()[kind]
+    content = torch.load(trained[1], weights_only=False)
+    change(content['state_dict'])
+    torch.save(content, tmp_path / 'odd.pth')
+    with pytest.raises(CheckpointFileError, match=message):
+        publish_checkpoint(tmp_path / 'odd.pth', tmp_path / 'out.pth')
+    assert not list(tmp_path.glob('out*'))
+
+
+def test_wrapper_prefix_is_dropped(tmp_path, trained):
+    content = torch.load(trained[1], weights_only=False)
+    weights = content['state_dict']
+    content['state_dict'] = {f'module.{key}': w for key, w in weights.items()}
+    torch.save(content, tmp_path / 'wrapped.pth')
+    wrapped = publish_checkpoint(tmp_path / 'wrapped.pth', tmp_path / 'a.pth')
+    assert wrapped == publish_checkpoint(trained[1], tmp_path / 'a.pth')
+
+
+@pytest.mark.parametrize('target', ['.', ''])
+def test_target_without_name(trained, target):
+    with pytest.raises(ValueError, match='names no file'):
+        publish_checkpoint(trained[1], target)
 
 
 def test_command(tmp_path, trained, run_cli, repo_root):

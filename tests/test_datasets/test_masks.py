@@ -97,3 +97,12 @@ def test_box_is_clipped_to_the_image():
 def test_unreadable_segmentation(segmentation, message):
     with pytest.raises(ValueError, match=message):
         region_mask(segmentation, BOX, SIZE)
+
+
+def test_size_of_run_lengths_is_checked_before_they_are_decoded():
+    """Forty thousand million pixels would be set aside."""
+    rle = dict(size=[200_000, 200_000], counts=[200_000 * 200_000])
+    with pytest.raises(
+        ValueError, match='200000 x 200000 pixels for an image of 6 x 8'
+    ):
+        region_mask(rle, [0, 0, 8, 6], (8, 6))

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Own checkpoints load under ``weights_only``; files that run code do not."""
+"""mmengine loads its own checkpoints by the reader that runs nothing."""
 
 import functools
 import http.server
 import io
-import pickle
 import threading
 import zipfile
 from pathlib import Path
@@ -14,14 +13,14 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
-from packaging.version import Version
 
 import centergroup_mm  # noqa: F401  (its import is what is tested)
+from centergroup_mm.checkpoint_files import CheckpointFileError
+from centergroup_mm.engine.checkpoint_safety import for_host
 
-pytestmark = pytest.mark.skipif(
-    Version(torch.__version__) < Version('2.6'),
-    reason='before torch 2.6 there is no safe default to keep',
-)
+
+def load(path):
+    return CheckpointLoader.load_checkpoint(str(path), logger='silent')
 
 
 class Calls:
@@ -44,6 +43,7 @@ def history_content() -> dict:
         'sigmas': np.array([0.1, 0.2], dtype=np.float32),
         'names': np.array(['nose', 'left_eye']),
         'objects': np.array([None, 'a'], dtype=object),
+        'links': np.zeros((0, 2)),
     }
 
 
@@ -63,8 +63,9 @@ def save_with_names(path: Path, content: dict, core: str) -> None:
 
 @pytest.mark.parametrize('core', ['numpy.core', 'numpy._core'])
 def test_reads_checkpoints_of_either_numpy(tmp_path, core):
-    save_with_names(tmp_path / 'a.pth', history_content(), core)
-    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    content = {'state_dict': {'w': torch.ones(1)}, 'extra': history_content()}
+    save_with_names(tmp_path / 'a.pth', content, core)
+    loaded = load(tmp_path / 'a.pth')['extra']
     assert loaded['history'].statistics('min') == 1.0
     assert loaded['history'].statistics('max') == 3.0
     assert loaded['history'].statistics('mean', 3) == 2.0
@@ -75,6 +76,7 @@ def test_reads_checkpoints_of_either_numpy(tmp_path, core):
     )
     assert loaded['names'].tolist() == ['nose', 'left_eye']
     assert loaded['objects'].tolist() == [None, 'a']
+    assert loaded['links'].shape == (0, 2)
 
 
 def canaries(path: Path) -> dict[str, object]:
@@ -92,10 +94,8 @@ def canaries(path: Path) -> dict[str, object]:
 def test_refuses_code_and_does_not_run_it(tmp_path, kind):
     canary = tmp_path / 'canary'
     torch.save({'state_dict': {}, 'meta': canaries(canary)[kind]}, tmp_path / 'a.pth')
-    with pytest.raises((pickle.UnpicklingError, ValueError)):
-        torch.load(tmp_path / 'a.pth')
-    with pytest.raises((pickle.UnpicklingError, ValueError)):
-        CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), logger='silent')
+    with pytest.raises(CheckpointFileError, match=r'a\.pth '):
+        load(tmp_path / 'a.pth')
     assert not canary.exists()
 
 
@@ -133,6 +133,73 @@ def test_url_is_read_by_the_rules_for_files(served_folder):
 
     canary = folder / 'canary'
     torch.save(canaries(canary)['open'], folder / 'bad.pth')
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(CheckpointFileError, match=r'bad\.pth'):
         CheckpointLoader.load_checkpoint(f'{url}/bad.pth', map_location='cpu')
     assert not canary.exists()
+
+
+def test_a_log_cannot_change_the_statistics_of_others(tmp_path):
+    class Log(HistoryBuffer):
+        def __reduce__(self):
+            state = {**self.__dict__, 'statistics_methods': {'mean': HistoryBuffer.max}}
+            return HistoryBuffer, (), state
+
+    torch.save({'log': Log([1.0, 3.0], [1, 1]), 'w': torch.ones(1)}, tmp_path / 'a.pth')
+    assert load(tmp_path / 'a.pth')['log'].statistics('mean') == 2.0
+    assert HistoryBuffer([3.0, 5.0], [1, 1]).statistics('mean') == 4.0
+    assert HistoryBuffer._statistics_methods['mean'] is HistoryBuffer.mean
+
+
+def test_texts_that_the_host_would_run_are_taken_out():
+    text = 'open("canary", "w")'
+    content = {
+        'state_dict': {'w': torch.ones(1)},
+        'meta': {'cfg': text, 'config': text, 'iter': 3},
+        'message_hub': {
+            'log_scalars': {},
+            'runtime_info': {'cfg': text, 'iter': 3},
+            'resumed_keys': {'cfg': True},
+        },
+    }
+    loaded = for_host(content, 'a.pth')
+    assert loaded['meta'] == {'iter': 3}
+    assert loaded['message_hub']['runtime_info'] == {'iter': 3}
+    assert content['meta']['cfg'] == text  # the reader's own content is untouched
+
+
+def test_what_is_missing_is_named(tmp_path):
+    loaded = for_host({'state_dict': {'w': torch.ones(1)}}, 'a.pth')
+    with pytest.raises(CheckpointFileError, match=r"^a\.pth has no 'meta'.*--resume"):
+        loaded['meta']
+    torch.save(loaded, tmp_path / 'b.pth')
+    assert torch.load(tmp_path / 'b.pth', weights_only=True) == loaded
+
+
+def odd_contents():
+    """Contents that the host would fail on, and what is said of them."""
+    weights = {'state_dict': {'w': torch.ones(1)}}
+    return {
+        'list': ([1], 'type list'),
+        'weights are a list': ({'state_dict': [1]}, 'type list'),
+        'weights are texts': ({'state_dict': {'w': 'x'}}, "no tensors: 'w'"),
+        'no weights': ({'state_dict': {}}, 'no weights'),
+        'averaged weights only': ({'meta': {}, 'ema_state_dict': {}}, 'state_dict'),
+        'numbers only': ({'epoch': 3}, 'no weights'),
+        'name with a line break': ({'w\n': torch.ones(1)}, 'proper names'),
+        'name that is a number': ({'state_dict': {1: torch.ones(1)}}, 'proper names'),
+        'meta is a text': ({**weights, 'meta': 'x'}, "'meta'"),
+        'iteration is a text': ({**weights, 'meta': {'iter': 'x'}}, "'iter'"),
+        'logs are a list': (
+            {**weights, 'message_hub': {'log_scalars': []}},
+            "'log_scalars'",
+        ),
+    }
+
+
+@pytest.mark.parametrize('kind', odd_contents())
+def test_odd_content_is_named(kind):
+    content, message = odd_contents()[kind]
+    with pytest.raises(CheckpointFileError, match=message) as raised:
+        for_host(content, 'a.pth')
+    assert str(raised.value).startswith('a.pth ')
+    assert '\n' not in str(raised.value)

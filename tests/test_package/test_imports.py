@@ -19,6 +19,7 @@ ALLOWED = {
     'folder_lock': set(),
     'host': set(),
     'structures': set(),
+    'checkpoint_files': set(),
     'ops': {'structures'},
     'losses': BASE,
     'task_modules': BASE,
@@ -30,12 +31,13 @@ ALLOWED = {
     'models': BASE | {'models', 'losses', 'task_modules'},
     'codecs': BASE,
     'datasets': BASE | {'codecs', 'folder_lock', 'processes'},
-    'conversion': {'structures'},
+    'conversion': {'structures', 'checkpoint_files'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
     'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
-    'engine': {'datasets', 'visualization', 'folder_lock', 'processes'},
+    'engine': {'datasets', 'visualization', 'folder_lock', 'processes'}
+    | {'checkpoint_files'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }

@@ -4,6 +4,7 @@
 import pytest
 import torch
 
+from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 
 
@@ -23,7 +24,7 @@ def test_second_stage_starts_from_the_first(repo_root, run_cli, tmp_path):
     assert printed.count('$ mim train mmpose') == 2
 
     detector, whole = (
-        torch.load(tmp_path / 'work' / stage / 'iter_2.pth', weights_only=True)
+        read_checkpoint(tmp_path / 'work' / stage / 'iter_2.pth')
         for stage in ('detector', 'centergroup')
     )
     detector, whole = detector['state_dict'], whole['state_dict']

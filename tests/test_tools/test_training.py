@@ -9,7 +9,7 @@ import pytest
 import torch
 from mim_command import CommandFailed
 from mmengine.config import Config
-from training import train_once
+from training import COMPARED, read_assignments, train_once
 
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
 
@@ -56,3 +56,40 @@ def test_a_folder_in_use_is_refused(finished):
         os.kill(owner, signal.SIGKILL)
         os.waitpid(owner, 0)
     assert train_once(config, folder, {}, '') == folder / 'iter_2000.pth'
+
+
+def test_settings_are_read_as_data(repo_root):
+    """What the host writes is understood whole, whatever the method."""
+    for name in ('centergroup_tiny', 'centergroup_w48_crowdpose', 'centernet_w32'):
+        path = repo_root / 'configs' / f'{name}.py'
+        config = Config.fromfile(path, import_custom_modules=False)
+        found, wanted = read_assignments(config.pretty_text), config.to_dict()
+        for part in COMPARED:
+            assert found.get(part) == wanted.get(part), (path.name, part)
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'import os',
+        'open("canary", "w")',
+        'a = open("canary", "w")',
+        'a = dict(b=[__import__("os").system("touch canary")])',
+        'a = [b for b in open("canary", "w")]',
+        'a.b = 1',
+        'a = dict({**{}})',
+        'a = (',
+        'a = ' + '-' * 100_000 + '1',
+        'a = ' + '[' * 100_000,
+        'a = "' + 'x' * 1_000_000 + '"',
+        '\x00',
+    ],
+)
+def test_code_in_a_checkpoint_is_no_setting(finished, monkeypatch, line):
+    config, folder = finished
+    monkeypatch.chdir(folder)
+    text = Config.fromfile(config).pretty_text + line
+    torch.save(dict(meta=dict(cfg=text), state_dict={}), folder / 'iter_2000.pth')
+    with pytest.raises(CommandFailed, match=r'iter_2000\.pth holds settings .*Do this'):
+        train_once(config, folder, {}, 'Do this.')
+    assert not (folder / 'canary').exists()

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of checkpoints: the one reader, which runs nothing, and what fetches them."""
+
+from .download import URL_PREFIXES, download
+from .errors import CheckpointFileError, shown_name
+from .reader import read_checkpoint
+from .safetensors_file import safetensors_bytes
+
+__all__ = [
+    'URL_PREFIXES',
+    'CheckpointFileError',
+    'download',
+    'read_checkpoint',
+    'safetensors_bytes',
+    'shown_name',
+]
