@@ -104,5 +104,10 @@ param_scheduler = [
     ),
 ]
 default_hooks = dict(
-    logger=dict(interval=20), checkpoint=dict(interval=500, max_keep_ckpts=1)
+    logger=dict(interval=20),
+    checkpoint=dict(interval=500, max_keep_ckpts=1),
+    # progress/iter_N.jpg: the most crowded held-out images, while the training runs.
+    progress_pictures=dict(
+        type='ProgressPicturesHook', iterations=[1, 50, 100, 200, 400, 800, 1200, 1600]
+    ),
 )

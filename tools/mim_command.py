@@ -13,6 +13,8 @@ from pathlib import Path
 
 # A line of the host's log, such as "Iter(train) [ 20/2000]  ... eta: 0:14:10 ...".
 _PROGRESS = re.compile(r'\((\w+)\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+)(.*? loss: (\S+))?')
+# What ProgressPicturesHook logs.
+_PICTURES = re.compile(r'Poses after \d+ iterations: .*')
 
 # Small pieces of memory come and go all the time; without these glibc returns every
 # large one to the system and a CPU step takes half as long again.
@@ -64,9 +66,13 @@ def run_mim(arguments: Sequence[object]) -> None:
         start_new_session=True,
     )
     last_lines = deque(maxlen=30)
+    estimate_is_due = True
     with ended_with_this_process(process):
         for line in process.stdout:
             last_lines.append(line)
+            if estimate_is_due and (estimate := describe_estimate(line)):
+                print(f'  {estimate}', flush=True)
+                estimate_is_due = False
             if progress := describe_progress(line):
                 print(f'  {progress}', flush=True)
         code = process.wait()
@@ -102,9 +108,23 @@ def ended_with_this_process(process: subprocess.Popen) -> Iterator[None]:
 
 def describe_progress(line: str) -> str | None:
     """What a line of the host's log says of the progress, if anything."""
+    if pictures := _PICTURES.search(line):
+        return pictures[0].rstrip()
     found = _PROGRESS.search(line)
     if not found:
         return None
     mode, done, total, eta, _, loss = found.groups()
     text = f'{mode} {done}/{total}, {eta} left'
     return f'{text}, loss {float(loss):.3f}' if loss else text
+
+
+def describe_estimate(line: str) -> str | None:
+    """How long a training will take, by a line of the host's log, if it says so."""
+    found = _PROGRESS.search(line)
+    if not found or found[1] != 'train':
+        return None
+    _, done, total, eta, *_ = found.groups()
+    return (
+        f'This machine needs {eta} (h:mm:ss) for the remaining '
+        f'{int(total) - int(done)} iterations, by the pace of the first {done}.'
+    )

@@ -8,6 +8,7 @@ from .data_hook import DataLoadingHook
 from .denormals_hook import FlushDenormalsHook
 from .evaluation_check_hook import CheckEvaluationHook
 from .finite_hook import StopIfNotFiniteHook
+from .progress_hook import ProgressPicturesHook
 from .resume_hook import ExactResumeHook
 from .training_log import read_training_log
 
@@ -20,6 +21,7 @@ __all__ = [
     'DataLoadingHook',
     'ExactResumeHook',
     'FlushDenormalsHook',
+    'ProgressPicturesHook',
     'StopIfNotFiniteHook',
     'TrainingCurvesHook',
     'allow_own_checkpoints',

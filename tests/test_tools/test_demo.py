@@ -63,6 +63,11 @@ def test_it_leaves_what_it_promises(finished):
     assert (run / 'training_curves.png').is_file()
     assert '$ mim train mmpose ' in printed and '$ mim test mmpose ' in printed
     assert 'train 4/4' in printed
+    # The first picture and the estimate stand before the training is over.
+    first = printed.index('Poses after 1 iterations: ')
+    assert first < printed.index('This machine needs 0:') < printed.index('train 4/4')
+    watched = cv2.imread(str(run / 'progress' / 'iter_1.jpg'))
+    assert watched.shape == grid.shape
 
 
 @pytest.mark.slow
