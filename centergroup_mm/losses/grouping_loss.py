@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses of the grouping modules (paper 5.4; supplementary 3.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..ops.similarity import object_similarity
 from ..structures import GroupingTargets
+from .means import mean_over_batch
 
 
 def focal_bce(logits: Tensor, labels: Tensor) -> Tensor:
@@ -27,32 +28,11 @@ def focal_bce(logits: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy * (1 - (-cross_entropy).exp()).square()
 
 
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the entries under ``mask``; 0, still differentiable, if there are none.
-
-    Every entry stays in the graph, so that each parameter has a gradient on every
-    device whatever its images hold.
-    """
-    return (values * mask).sum() / mask.sum().clamp(min=1)
-
-
-def stage_means(values: Tensor, mask: Tensor) -> Tensor:
-    """:func:`masked_mean` of each stage alone, without gradient.
-
-    Args:
-        values (Tensor): (S, ...).
-        mask (Tensor): bool, same shape.
-
-    Returns:
-        Tensor: (S,).
-    """
-    values, inner = values.detach(), tuple(range(1, values.dim()))
-    return (values * mask).sum(inner) / mask.sum(inner).clamp(min=1)
-
-
 @MODELS.register_module()
 class GroupingLoss(nn.Module):
     """Center, visibility and location losses over all stages and images at once.
+
+    Means are over the images of all processes, see :func:`mean_over_batch`.
 
     Args:
         center_weight (float): Defaults to 1.
@@ -124,14 +104,7 @@ class GroupingLoss(nn.Module):
                 visible[..., None].expand_as(error),
             ),
         }
-        losses = {
-            f'loss_{name}': weight * masked_mean(values, mask)
-            for name, (weight, values, mask) in terms.items()
-        }
-        for name, (weight, values, mask) in terms.items():
-            for stage, mean in enumerate(stage_means(values, mask), 1):
-                losses[f'{name}_stage{stage}'] = weight * mean
-        return losses
+        return _means(terms)
 
     @torch.no_grad()
     def _passes_gate(
@@ -152,3 +125,35 @@ class GroupingLoss(nn.Module):
             locations, targets.keypoints, targets.box_areas[..., None], deviation
         )
         return ~targets.visible | (oks >= self.oks_gate)
+
+
+def _means(
+    terms: Mapping[str, tuple[float, Tensor, Tensor]],
+) -> dict[str, Tensor]:
+    """Means over the whole batch, of all stages together and of each.
+
+    Args:
+        terms (Mapping): By name a weight, values (S, ...) and a bool mask (S, ...).
+
+    Returns:
+        dict[str, Tensor]: ``loss_NAME`` of each term, and for the log ``NAME_stage1``
+        and so on without gradient.
+    """
+    sums, counts = (
+        torch.stack([part.flatten(1).sum(1, dtype=torch.float) for part in parts])
+        for parts in (
+            [values * mask for _, values, mask in terms.values()],
+            [mask for *_, mask in terms.values()],
+        )
+    )
+    # (terms, stages), and all stages together: one exchange between the processes.
+    sums = torch.cat((sums.sum(1, keepdim=True), sums.detach()), 1)
+    counts = torch.cat((counts.sum(1, keepdim=True), counts), 1)
+    losses = {}
+    for (name, (weight, *_)), means in zip(
+        terms.items(), mean_over_batch(sums, counts), strict=True
+    ):
+        losses[f'loss_{name}'] = weight * means[0]
+        for stage, mean in enumerate(means[1:], 1):
+            losses[f'{name}_stage{stage}'] = weight * mean.detach()
+    return losses

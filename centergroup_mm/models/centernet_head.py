@@ -10,6 +10,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
 from torch import Tensor, nn
 
+from ..losses.means import mean_over_batch
 from ..ops.fusion import fuse_heatmaps
 from ..ops.nearest import inside_boxes, nearest_candidates
 from ..ops.regression import (
@@ -220,7 +221,8 @@ class CenterNetHead(BaseHead):
 
         Returns:
             dict[str, Tensor]: ``loss_heatmap``, ``loss_offset`` and ``loss_box``, the
-            latter two means over visible joints and over persons.
+            latter two means over the visible joints and the persons of the whole
+            batch, see :func:`mean_over_batch`.
         """
         flip_types(batch_data_samples, self.num_keypoints)
         stages, _ = self.detector(feats)
@@ -241,8 +243,10 @@ class CenterNetHead(BaseHead):
         )
         return dict(
             **heatmap_losses,
-            loss_offset=self.offset_weight * errors.sum() / visible.sum().clamp(min=1),
-            loss_box=self.box_weight * box_errors.sum() / max(len(images), 1),
+            loss_offset=self.offset_weight
+            * mean_over_batch(errors.sum(), visible.sum()),
+            loss_box=self.box_weight
+            * mean_over_batch(box_errors.sum(), images.new_full((), len(images))),
         )
 
 

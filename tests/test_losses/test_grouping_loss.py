@@ -8,7 +8,8 @@ import torch
 from mmpose.registry import MODELS
 
 from centergroup_mm.losses import GroupingLoss
-from centergroup_mm.losses.grouping_loss import focal_bce, masked_mean
+from centergroup_mm.losses.grouping_loss import focal_bce
+from centergroup_mm.losses.means import masked_mean
 from centergroup_mm.structures import GroupingTargets
 
 S, B, P, K = 2, 1, 3, 2
