@@ -24,6 +24,20 @@ from mmpose.utils import register_all_modules
 DATA_VARIABLE = 'CENTERGROUP_TEST_DATA'
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        '--device',
+        default='cpu',
+        help='where tests that take the fixture "device" run, as torch names it',
+    )
+
+
+@pytest.fixture(scope='session')
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """What ``--device`` says; the CPU without it."""
+    return torch.device(request.config.getoption('--device'))
+
+
 @pytest.fixture(scope='session')
 def repo_root() -> Path:
     """The checkout that these tests are part of."""

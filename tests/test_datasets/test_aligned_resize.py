@@ -79,7 +79,8 @@ def test_scales_cover_the_same_region(test_pipeline):
             other[None], one.shape[1:], mode='bilinear', align_corners=False
         )[0]
         inner = (slice(None), slice(40, -40), slice(80, -80))
-        assert (resized - one)[inner].abs().max() < 6
+        # Both are rounded to whole grey levels.
+        assert (resized - one)[inner].abs().max() < 2
 
 
 def test_valid_masks_show_where_the_image_is(test_pipeline):

@@ -58,9 +58,10 @@ def test_average_of_the_mirrored_image_is_the_mirrored_average():
 def test_mirrored_scene_has_mirrored_candidates():
     """What the flip test derives is what the maps of a mirrored scene would give."""
     maps = torch.randn(1, 3, 8, WIDTH, generator=torch.Generator().manual_seed(3))
+    maps[:, :, 4, 6] = 9.0
     derived = second_view(add_mirrored_view(find(maps), FLIP, WIDTH))
     found = find(maps.flip(-1)[:, FLIP])
-    assert found.valid.any()
+    assert found.valid.any(-1).all()
     assert torch.equal(derived.valid, found.valid)
     assert torch.equal(derived.coords[found.valid], found.coords[found.valid])
     assert torch.equal(derived.scores, found.scores)

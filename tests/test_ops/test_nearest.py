@@ -69,6 +69,8 @@ def test_agrees_with_a_loop():
         torch.rand(2, 3, 7, generator=generator),
         torch.rand(2, 3, 7, generator=generator) > 0.3,
     )
+    # Of every type at least one may be taken.
+    keypoints.valid[..., 3], keypoints.scores[..., 3] = True, 0.9
     centers = torch.randint(0, 64, (2, 4, 2), generator=generator)
     coords, found = choose(keypoints, centers, 0.2)
     assert coords.shape == (2, 4, 3, 2)

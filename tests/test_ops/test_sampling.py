@@ -18,17 +18,22 @@ SIZES = [
 ]
 
 
-def every_pixel(size, batch=1):
+def every_pixel(size, batch=1, device='cpu'):
     """All (x, y) of a map, int64 (B, w * h, 2), row by row."""
     width, height = size
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
-    return torch.stack((x, y), -1).reshape(1, -1, 2).expand(batch, -1, -1)
+    pixels = torch.stack((x, y), -1).reshape(1, -1, 2).expand(batch, -1, -1)
+    return pixels.to(device)
 
 
+@pytest.mark.parametrize(
+    'layout', [torch.contiguous_format, torch.channels_last], ids=['rows', 'pixels']
+)
 @pytest.mark.parametrize(('size', 'map_size'), SIZES)
-def test_read_bilinear_is_resizing_and_picking(size, map_size):
-    maps = torch.randn(2, 3, map_size[1], map_size[0])
-    read = read_bilinear(maps, every_pixel(size, 2), size)
+def test_read_bilinear_is_resizing_and_picking(size, map_size, layout, device):
+    maps = torch.randn(2, 3, map_size[1], map_size[0], device=device)
+    maps = maps.contiguous(memory_format=layout)
+    read = read_bilinear(maps, every_pixel(size, 2, device), size)
     resized = F.interpolate(
         maps, size=(size[1], size[0]), mode='bilinear', align_corners=False
     )
@@ -38,17 +43,20 @@ def test_read_bilinear_is_resizing_and_picking(size, map_size):
 
 
 @pytest.mark.parametrize(('size', 'map_size'), SIZES)
-def test_bilinear_neighbours_read_the_same(size, map_size):
-    maps = torch.randn(2, 3, map_size[1], map_size[0])
-    coords = every_pixel(size, 2)
+def test_bilinear_neighbours_blend_to_the_resized_map(size, map_size, device):
+    maps = torch.randn(2, 3, map_size[1], map_size[0], device=device)
+    coords = every_pixel(size, 2, device)
     index, weight = bilinear_neighbours(coords, size, map_size)
-    torch.testing.assert_close(weight.sum(-1), torch.ones(coords.shape[:2]))
+    torch.testing.assert_close(
+        weight.sum(-1), torch.ones(coords.shape[:2], device=device)
+    )
     assert weight.min() >= 0
     values = torch.stack([maps[b].flatten(1)[:, index[b]] for b in range(2)])
-    blended = (values * weight[:, None]).sum(-1).transpose(1, 2)
-    torch.testing.assert_close(
-        blended, read_bilinear(maps, coords, size), rtol=0, atol=5e-5
+    blended = (values * weight[:, None]).sum(-1)
+    resized = F.interpolate(
+        maps, size=(size[1], size[0]), mode='bilinear', align_corners=False
     )
+    torch.testing.assert_close(blended, resized.flatten(2), rtol=0, atol=5e-5)
 
 
 def test_read_bilinear_reads_each_image_at_its_own_points():
