@@ -1,6 +1,5 @@
-# CenterNet with HRNet-W48 at 640 px on COCO. The rest is as in centernet_w32.py, which
-# also explains the schedule.
-_base_ = ['centergroup_w48.py']
+# CenterNet with HRNet-W48 at 640 px on COCO. The rest is as in centernet_w32.py.
+_base_ = ['higherhrnet_w48.py']
 
 model = dict(
     _delete_=True,
@@ -11,7 +10,7 @@ model = dict(
         type='CenterNetHead',
         in_channels=48,
         num_keypoints=17,
-        decoder={{_base_.model.head.decoder}},
+        decoder={{_base_.codec}},
         detector=dict(num_blocks=4),
         heatmap_loss=dict(type='KeypointMSELoss', loss_weight=1.0),
         offset_weight=1e-3,
@@ -22,21 +21,3 @@ model = dict(
     ),
     test_cfg=dict(flip_test=True, multiscale_test=False, score_thr=0.0),
 )
-
-train_cfg = dict(max_iters=100000, val_interval=5000)
-optim_wrapper = dict(
-    _delete_=True, type='AmpOptimWrapper', optimizer=dict(type='Adam', lr=1.5e-3)
-)
-param_scheduler = [
-    dict(type='LinearLR', begin=0, end=500, start_factor=0.001, by_epoch=False),
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=100000,
-        milestones=[67000, 87000],
-        gamma=0.1,
-        by_epoch=False,
-    ),
-]
-train_dataloader = dict(batch_size=24)
-auto_scale_lr = dict(base_batch_size=192)

@@ -1,28 +1,24 @@
-# CenterNet with HRNet-W48 at 640 px on CrowdPose: trained on trainval, tested on test.
-_base_ = ['centernet_w48.py']
+# CenterNet with HRNet-W48 at 640 px on CrowdPose: data and schedule of
+# higherhrnet_w48_crowdpose.py, the rest as in centernet_w32.py.
+_base_ = ['higherhrnet_w48_crowdpose.py']
 
-model = dict(head=dict(num_keypoints=14))
-
-dataset_type = 'CenterGroupCrowdPoseDataset'
-data_root = 'data/crowdpose/'
-train_dataloader = dict(
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='annotations/mmpose_crowdpose_trainval.json',
-        data_prefix=dict(img='images/'),
-    )
+model = dict(
+    _delete_=True,
+    type='BatchedPoseEstimator',
+    data_preprocessor={{_base_.model.data_preprocessor}},
+    backbone={{_base_.model.backbone}},
+    head=dict(
+        type='CenterNetHead',
+        in_channels=48,
+        num_keypoints=14,
+        decoder={{_base_.codec}},
+        detector=dict(num_blocks=4),
+        heatmap_loss=dict(type='KeypointMSELoss', loss_weight=1.0),
+        offset_weight=1e-3,
+        box_weight=1e-4,
+        hidden_channels=256,
+        min_peak_score=0.1,
+        box_margin=0.1,
+    ),
+    test_cfg=dict(flip_test=True, multiscale_test=False, score_thr=0.0),
 )
-val_dataloader = dict(
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='annotations/mmpose_crowdpose_test.json',
-        data_prefix=dict(img='images/'),
-    )
-)
-test_dataloader = val_dataloader
-
-val_evaluator = dict(iou_type='keypoints_crowd', use_area=False, prefix='crowdpose')
-test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(save_best='crowdpose/AP'))

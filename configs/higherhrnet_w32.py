@@ -2,7 +2,8 @@
 #
 # The schedule is HigherHRNet's: 300 epochs of the 64,115 images with people, 24 on each
 # of 8 GPUs, which are 100,000 iterations; a tenth of the rate at 200 and 260 epochs.
-# On a CPU: --cfg-options optim_wrapper.type=OptimWrapper
+# Single precision: with mixed precision associative embedding may diverge
+# (supplementary 3.1).
 _base_ = ['centergroup_w32.py']
 
 model = dict(
@@ -38,7 +39,7 @@ model = dict(
 
 train_cfg = dict(max_iters=100000, val_interval=5000)
 optim_wrapper = dict(
-    _delete_=True, type='AmpOptimWrapper', optimizer=dict(type='Adam', lr=1.5e-3)
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1.5e-3)
 )
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=500, start_factor=0.001, by_epoch=False),

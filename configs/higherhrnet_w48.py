@@ -35,7 +35,7 @@ model = dict(
 
 train_cfg = dict(max_iters=100000, val_interval=5000)
 optim_wrapper = dict(
-    _delete_=True, type='AmpOptimWrapper', optimizer=dict(type='Adam', lr=1.5e-3)
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1.5e-3)
 )
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=500, start_factor=0.001, by_epoch=False),

@@ -26,8 +26,9 @@ custom_hooks = [
     # work_dir/training_curves.png, when training has ended.
     dict(type='TrainingCurvesHook'),
 ]
-# Means over the last iterations, the host's and those of each stage. The host would log
-# the latter of one iteration only.
+# Means over the last iterations of the host's values, of each stage's losses and of the
+# number of matched centers. The host would log the last two of one iteration only.
 log_processor = dict(
-    by_epoch=False, mean_pattern=r'.*(loss|time|data_time|grad_norm|_stage\d+).*'
+    by_epoch=False,
+    mean_pattern=r'.*(loss|time|data_time|grad_norm|matched|_stage\d+).*',
 )

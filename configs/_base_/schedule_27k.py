@@ -8,8 +8,9 @@
 #    2               33                    2       54,000  20, 40 (warm-up 2)
 #    4               33                    1       27,000  10, 20 (warm-up 1)
 #    8               17                    1       27,000  10, 20 (warm-up 1)
-# Iterations count batches, so accumulation stretches the schedule. Another total batch:
-# leave the schedule as it is and pass --auto-scale-lr.
+# Iterations count batches, so accumulation stretches the schedule. With another total
+# batch only the new layers' rate changes, in proportion. The host's --auto-scale-lr would
+# change both, so it is refused: there is no auto_scale_lr here. README has the commands.
 #
 # On a CPU: --cfg-options optim_wrapper.type=OptimWrapper
 _base_ = ['runtime.py']
@@ -22,8 +23,9 @@ optim_wrapper = dict(
     optimizer=dict(type='Adam', lr=3e-4),
     paramwise_cfg=dict(
         custom_keys={
+            # Parts of names. Without dots they can be overridden on the command line.
             'backbone': dict(lr_mult=1 / 30),
-            'head.detector': dict(lr_mult=1 / 30),
+            'detector': dict(lr_mult=1 / 30),
         }
     ),
     clip_grad=dict(max_norm=1, norm_type=2),
@@ -39,4 +41,3 @@ param_scheduler = [
         by_epoch=False,
     ),
 ]
-auto_scale_lr = dict(base_batch_size=130)
