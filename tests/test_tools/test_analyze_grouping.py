@@ -2,8 +2,10 @@
 """The error report from the command line."""
 
 import json
+from pathlib import Path
 
 import analyze_grouping
+import mmpose
 import pytest
 import torch
 from mmengine.config import Config
@@ -11,6 +13,8 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+
+COCO_METAINFO = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets/coco.py'
 
 
 @pytest.fixture(scope='module')
@@ -68,6 +72,36 @@ def test_no_results(crowd, tmp_path):
     arguments = given(crowd, results=tmp_path / 'none.keypoints.json')
     assert run(*arguments, '--out', tmp_path) == 0
     assert json.loads((tmp_path / 'report.json').read_text())['ap']['ap'] == 0
+
+
+def test_several_categories_as_one(crowd, tmp_path, capsys):
+    """Every other person of a second category: one file, one report."""
+    content = json.loads((crowd / 'annotations' / 'val.json').read_text())
+    (person,) = content['categories']
+    content['categories'].append({**person, 'id': 2, 'name': 'child'})
+    for annotation in content['annotations'][::2]:
+        annotation['category_id'] = 2
+    (tmp_path / 'two.json').write_text(json.dumps(content))
+    arguments = given(crowd, **{'ann-file': tmp_path / 'two.json'})
+    assert run(*arguments, '--out', tmp_path) == 1
+    assert '--merge-categories' in capsys.readouterr().err
+
+    assert run(*arguments, '--out', tmp_path, '--merge-categories') == 0
+    assert run(*given(crowd), '--out', tmp_path / 'one') == 0
+    merged, one = (
+        json.loads((folder / 'report.json').read_text())
+        for folder in (tmp_path, tmp_path / 'one')
+    )
+    assert merged == one
+
+
+def test_metainfo_without_sigmas(crowd, tmp_path):
+    metainfo = Config.fromfile(COCO_METAINFO).dataset_info.to_dict()
+    metainfo['sigmas'] = []
+    (tmp_path / 'info.py').write_text(f'dataset_info = {metainfo!r}')
+    arguments = given(crowd, metainfo=tmp_path / 'info.py')
+    assert run(*arguments, '--out', tmp_path) == 0
+    assert json.loads((tmp_path / 'report.json').read_text())['ap']['ap'] > 0
 
 
 def test_nobody_annotated(crowd, tmp_path, capsys):
