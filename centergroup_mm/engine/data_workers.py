@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data workers that end with their trainer, and say why they end before."""
 
+import ctypes
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +13,7 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from ..processes import end_with_parent
-
+_PR_SET_PDEATHSIG = 1
 SHARED_MEMORY = Path('/dev/shm')
 
 
@@ -59,6 +60,22 @@ def memory_advice() -> str:
         '(train_dataloader.batch_size), fewer workers (train_dataloader.num_workers) '
         'or none (num_workers=0 and persistent_workers=False).'
     )
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process as soon as its parent is gone.
+
+    Linux only; elsewhere nothing is done.
+
+    Args:
+        parent (int): Process id of the parent, as it was at the start.
+    """
+    if not sys.platform.startswith('linux'):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may have died before the call, which only concerns what comes.
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _is_prepared(loader: DataLoader) -> bool:

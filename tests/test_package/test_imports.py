@@ -15,7 +15,6 @@ MODEL_PARTS = {'models.layers', 'models.attention', 'models.patch_cnn'}
 # longest name that fits a module counts; '' is the package's __init__.
 ALLOWED = {
     'version': set(),
-    'processes': set(),
     'folder_lock': set(),
     'host': set(),
     'structures': set(),
@@ -30,14 +29,13 @@ ALLOWED = {
     'models.grouping': BASE | MODEL_PARTS | {'losses', 'task_modules'},
     'models': BASE | {'models', 'losses', 'task_modules'},
     'codecs': BASE,
-    'datasets': BASE | {'codecs', 'folder_lock', 'processes'},
+    'datasets': BASE | {'codecs', 'folder_lock'},
     'conversion': {'structures', 'checkpoint_files'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
     'report': {'evaluation', 'visualization'},
     'benchmark': BASE | {'codecs', 'datasets', 'evaluation', 'engine', 'version'},
-    'engine': {'datasets', 'visualization', 'folder_lock', 'processes'}
-    | {'checkpoint_files'},
+    'engine': {'checkpoint_files', 'datasets', 'folder_lock', 'visualization'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
 }

@@ -70,8 +70,8 @@ def tool(repo_root):
 def test_nothing_outlives_its_tool(tool, number, code):
     process, group = tool
     process.send_signal(number)
-    assert process.wait(timeout=60) == code
-    deadline = time.monotonic() + 60
+    assert process.wait(timeout=300) == code
+    deadline = time.monotonic() + 300
     while members(group):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +20,6 @@ import cv2
 import numpy as np
 
 from ...folder_lock import FolderInUse, FolderLock
-from ...processes import end_with_parent
 from .annotate import annotate_scene
 from .keypoints import KEYPOINT_SETS
 from .scene import sample_scene
@@ -223,6 +223,8 @@ def _mapped(task: Callable, jobs: list, workers: int) -> Iterator[Iterator]:
     # A forked worker would wait for ever for OpenCV's threads, which stay behind in
     # the parent.
     context = multiprocessing.get_context('forkserver')
+    # Once for all workers: this takes longer than many a crowd.
+    context.set_forkserver_preload([__name__])
     # Unlike multiprocessing's pools this one notices when a worker is killed.
     pool = ProcessPoolExecutor(workers, context, _start_worker)
     try:
@@ -237,11 +239,17 @@ def _mapped(task: Callable, jobs: list, workers: int) -> Iterator[Iterator]:
 
 
 def _start_worker() -> None:
-    # They end with the server that forks them, and that with the one that draws.
-    end_with_parent(os.getppid())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # The parent handles Ctrl-C and ends the workers; OpenMP would oversubscribe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    # The server that forks the workers lives as long as they do, and would leave them
+    # waiting for work.
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _write_image(folder: Path, spec: CrowdSpec, job: tuple[str, int]):
