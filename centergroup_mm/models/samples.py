@@ -10,6 +10,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.typing import InstanceList, Predictions, SampleList
 from torch import Tensor, nn
 
+from ..ops.image_mask import image_mask
 from ..structures import Poses
 
 
@@ -33,8 +34,35 @@ def stack_views(
     return [view[0] for view in scales]
 
 
+def image_masks(samples: SampleList, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the images of a test lie in the input, at 1/4 and at full resolution.
+
+    Computed from the metainfo, so that samples, which become results, carry no maps.
+
+    Args:
+        samples (list[PoseDataSample]): B samples of one input size.
+        device (torch.device): Of the masks.
+
+    Returns:
+        tuple[Tensor, Tensor]: bool (B, 1, h/4, w/4) and (B, 1, h, w).
+    """
+    masks = []
+    for sample in samples:
+        meta = sample.metainfo
+        size = tuple(int(side) for side in meta['input_size'])
+        extent = np.asarray(meta['input_scale'], float)
+        place = (
+            tuple(meta['ori_shape'][1::-1]),
+            tuple(meta['input_center'] - extent / 2),
+            tuple(extent / size),
+        )
+        masks.append([image_mask(*place, size, step, device) for step in (4, 1)])
+    quarter, full = (torch.stack(level)[:, None] for level in zip(*masks, strict=True))
+    return quarter, full
+
+
 def stack_masks(samples: SampleList, name: str) -> tuple[Tensor, Tensor]:
-    """Collect a mask of ``input_masks`` at 1/4 and at full resolution.
+    """Collect a mask of the ``input_masks`` of training, at 1/4 and full resolution.
 
     Args:
         samples (list[PoseDataSample]): B samples of one input size.
@@ -77,7 +105,7 @@ def to_instances(poses: Poses, score_thr: float, **extras: Tensor) -> InstanceLi
         ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,), and the further fields.
     """
     fields = (poses.keypoints, poses.keypoint_scores, poses.scores, poses.valid)
-    arrays = [field.cpu().numpy() for field in (*fields, *extras.values())]
+    arrays = [field.detach().cpu().numpy() for field in (*fields, *extras.values())]
     instances = []
     for keypoints, keypoint_scores, scores, valid, *others in zip(*arrays, strict=True):
         found = dict(zip(extras, (field[valid] for field in others), strict=True))
