@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS, MODELS
-from mmpose.structures import MultilevelPixelData, PoseDataSample
+from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from ..datasets import load_metainfo
@@ -180,10 +180,6 @@ def metainfo_of(config: Config) -> dict:
 def make_samples(settings: Settings, flip_indices: list[int]) -> list[PoseDataSample]:
     """Samples of images that fill the input."""
     width, height = settings.size
-    masks = [
-        torch.ones(1, height // step, width // step, dtype=torch.bool)
-        for step in (4, 1)
-    ]
     samples = []
     for _ in range(settings.batch):
         extent = np.array(settings.size, np.float32)
@@ -197,6 +193,5 @@ def make_samples(settings: Settings, flip_indices: list[int]) -> list[PoseDataSa
                 flip_indices=list(flip_indices),
             )
         )
-        sample.input_masks = MultilevelPixelData(valid=list(masks))
         samples.append(sample.to(settings.device))
     return samples

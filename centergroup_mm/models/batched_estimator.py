@@ -58,14 +58,16 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
                 bottom and on the right to a common size; a sequence of these for the
                 scales of a multi-scale test, scale 1 first.
             data_samples (list[PoseDataSample]): B samples with ``input_size``,
-                ``input_center`` and ``input_scale`` in their metainfo.
+                ``input_center``, ``input_scale`` and ``ori_shape`` in their metainfo,
+                and ``aug_scales`` for scales besides 1.
 
         Returns:
             list[PoseDataSample]: The samples with ``pred_instances`` in image pixels.
 
         Raises:
             ValueError: If there are several scales without ``multiscale_test``, or one
-                with it; or if ``autocast`` names another type.
+                with it; if ``aug_scales`` are others than those given, or an input is
+                smaller than they say; or if ``autocast`` names another type.
             RuntimeError: If only the detector's weights were loaded and the grouping
                 was not trained since.
         """
@@ -77,9 +79,12 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
         with self._autocast(scales[0].device.type):
-            for size, indices in _group_by_size(data_samples).items():
+            for sizes, indices in _group_by_sizes(data_samples, len(scales)).items():
                 self._predict_size(
-                    [_crop(scale[indices], size, scales[0]) for scale in scales],
+                    [
+                        _crop(images[indices], size)
+                        for images, size in zip(scales, sizes, strict=True)
+                    ],
                     [data_samples[i] for i in indices],
                 )
         return data_samples
@@ -143,25 +148,50 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         self.add_pred_to_datasample(instances, fields, samples)
 
 
-def _group_by_size(samples: SampleList) -> dict[tuple[int, int], list[int]]:
-    """Indices of the samples of each input size [w, h]."""
+def _group_by_sizes(
+    samples: SampleList, num_scales: int
+) -> dict[tuple[tuple[int, int], ...], list[int]]:
+    """Indices of the samples by their input sizes [w, h] at all scales, 1 first.
+
+    Raises:
+        ValueError: If a sample names another number of scales.
+    """
     groups = defaultdict(list)
     for index, sample in enumerate(samples):
-        groups[tuple(int(side) for side in sample.metainfo['input_size'])].append(index)
+        meta = sample.metainfo
+        scales = (1, *(meta.get('aug_scales') or ()))
+        if len(scales) != num_scales:
+            raise ValueError(
+                f'{meta.get("img_path", "A sample")} has the scales {scales} by its '
+                f'metainfo (1 and "aug_scales"), but {num_scales} input(s) are given. '
+                'Expected an input for each; PackCenterGroupInputs packs both.'
+            )
+        sizes = (
+            tuple(round(float(side * scale)) for side in meta['input_size'])
+            for scale in scales
+        )
+        groups[tuple(sizes)].append(index)
     return groups
 
 
-def _crop(images: Tensor, size: tuple[int, int], reference: Tensor) -> Tensor:
+def _crop(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Undo the padding of a batch.
 
     Args:
-        images (Tensor): (B, 3, H_s, W_s), at some test scale.
-        size (tuple[int, int]): Input [w, h] of these images at scale 1.
-        reference (Tensor): The batch at scale 1, (..., H, W).
+        images (Tensor): (B, 3, H, W), padded at the bottom and on the right.
+        size (tuple[int, int]): Their own [w, h].
 
     Returns:
-        Tensor: (B, 3, h_s, w_s).
+        Tensor: (B, 3, h, w).
+
+    Raises:
+        ValueError: If the images are smaller.
     """
-    height = size[1] * images.shape[-2] // reference.shape[-2]
-    width = size[0] * images.shape[-1] // reference.shape[-1]
+    width, height = size
+    if images.shape[-1] < width or images.shape[-2] < height:
+        raise ValueError(
+            f'An input of {images.shape[-1]} x {images.shape[-2]} pixels (width x '
+            f'height) is given for {width} x {height} by the metainfo ("input_size" '
+            'times a scale of "aug_scales"). Expected at least that.'
+        )
     return images[..., :height, :width]

@@ -19,6 +19,7 @@ from .explanation import attach_candidates, explain_poses
 from .grouping import GroupingTransformer
 from .samples import (
     flip_types,
+    image_masks,
     stack_masks,
     stack_views,
     staged_heatmap_loss,
@@ -205,7 +206,7 @@ class CenterGroupHead(BaseHead):
         flip = test_cfg.get('flip_test', False)
         features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
         flip_indices = flip_types(batch_data_samples, self.num_keypoints)
-        inside_quarter, inside = stack_masks(batch_data_samples, 'valid')
+        inside_quarter, inside = image_masks(batch_data_samples, features[0].device)
         poses, output, heatmaps = self.find_poses(
             features, inside, inside_quarter[:, 0], flip_indices if flip else None
         )

@@ -24,7 +24,7 @@ from ..structures import Candidates, Poses
 from .detector import FEATURE_STRIDE, HigherHRNetMaps, input_size_of
 from .samples import (
     flip_types,
-    stack_masks,
+    image_masks,
     stack_views,
     staged_heatmap_loss,
     to_instances,
@@ -195,7 +195,7 @@ class CenterNetHead(BaseHead):
         flip = test_cfg.get('flip_test', False)
         features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
         flip_indices = flip_types(batch_data_samples, self.num_keypoints)
-        _, inside = stack_masks(batch_data_samples, 'valid')
+        _, inside = image_masks(batch_data_samples, features[0].device)
         poses, heatmaps = self.find_poses(
             features, inside, flip_indices if flip else None
         )

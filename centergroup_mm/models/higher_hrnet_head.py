@@ -15,8 +15,8 @@ from ..ops.fusion import fuse_heatmaps, resize_maps
 from .detector import HigherHRNetMaps, input_size_of
 from .samples import (
     flip_types,
+    image_masks,
     keep_instances,
-    stack_masks,
     stack_views,
     staged_heatmap_loss,
     to_predictions,
@@ -101,7 +101,7 @@ class HigherHRNetHead(BaseHead):
         if flip:
             flip_indices = mirrored_types[: self.detector.num_types]
         heatmaps, tags = self._fuse(features, flip_indices)
-        _, inside = stack_masks(batch_data_samples, 'valid')
+        _, inside = image_masks(batch_data_samples, features[0].device)
         # Nobody is in the padding.
         heatmaps = heatmaps.masked_fill(~inside, 0)
         poses = self.decoder.batch_decode(heatmaps, tags)

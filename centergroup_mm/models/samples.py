@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
+from mmpose.structures.bbox import get_warp_matrix
 from mmpose.utils.typing import InstanceList, Predictions, SampleList
 from torch import Tensor, nn
 
+from ..ops.mask_warp import warp_area
 from ..structures import Poses
 
 
@@ -33,8 +35,33 @@ def stack_views(
     return [view[0] for view in scales]
 
 
+def image_masks(samples: SampleList, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the images of a test lie in the input, at 1/4 and at full resolution.
+
+    Computed from the metainfo, so that samples, which become results, carry no maps.
+
+    Args:
+        samples (list[PoseDataSample]): B samples of one input size.
+        device (torch.device): Of the masks.
+
+    Returns:
+        tuple[Tensor, Tensor]: bool (B, 1, h/4, w/4) and (B, 1, h, w).
+    """
+    masks = []
+    for sample in samples:
+        meta = sample.metainfo
+        size = tuple(int(side) for side in meta['input_size'])
+        warp = get_warp_matrix(meta['input_center'], meta['input_scale'], 0, size)
+        masks.append(warp_area(meta['ori_shape'][1::-1], warp, size, (4, 1)))
+    quarter, full = (
+        torch.from_numpy(np.stack(level)).to(device, non_blocking=True)
+        for level in zip(*masks, strict=True)
+    )
+    return quarter, full
+
+
 def stack_masks(samples: SampleList, name: str) -> tuple[Tensor, Tensor]:
-    """Collect a mask of ``input_masks`` at 1/4 and at full resolution.
+    """Collect a mask of the ``input_masks`` of training, at 1/4 and full resolution.
 
     Args:
         samples (list[PoseDataSample]): B samples of one input size.
@@ -77,7 +104,7 @@ def to_instances(poses: Poses, score_thr: float, **extras: Tensor) -> InstanceLi
         ``keypoint_scores`` (n, K) and ``bbox_scores`` (n,), and the further fields.
     """
     fields = (poses.keypoints, poses.keypoint_scores, poses.scores, poses.valid)
-    arrays = [field.cpu().numpy() for field in (*fields, *extras.values())]
+    arrays = [field.detach().cpu().numpy() for field in (*fields, *extras.values())]
     instances = []
     for keypoints, keypoint_scores, scores, valid, *others in zip(*arrays, strict=True):
         found = dict(zip(extras, (field[valid] for field in others), strict=True))

@@ -102,6 +102,29 @@ def make_images():
 
 
 @pytest.fixture
+def load_test_image():
+    """Bring an array (H, W, 3) through the pipeline of a test, packed."""
+
+    def load(image, side=64, **resize):
+        pipeline = (
+            dict(type='LoadColorImage'),
+            dict(type='BottomupAlignedResize', input_size=(side, side), **resize),
+            dict(type='PackCenterGroupInputs'),
+        )
+        results = {
+            'img': image,
+            'img_path': 'by_hand.png',
+            'flip_indices': FLIP_INDICES,
+        }
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            for transform in pipeline:
+                results = TRANSFORMS.build(transform)(results)
+        return results
+
+    return load
+
+
+@pytest.fixture
 def make_sample():
     """Make a packed sample with targets and masks by the transforms of training.
 

@@ -77,9 +77,12 @@ def test_flip_test_of_the_mirrored_image_gives_mirrored_poses(
         width = image.shape[-1]
         form = dict(size=(width, 64), image_size=(width - 24, 64))
         (poses,) = predict(model, [image], [make_sample(**form)])
-        (mirrored,) = predict(model, [image.flip(-1)], [make_sample(**form, flip=True)])
+        # The padding of 24 pixels lies to the left of the mirrored image.
+        sample = make_sample(**form)
+        sample.set_metainfo(dict(input_center=np.array([width / 2 - 24, 32])))
+        (mirrored,) = predict(model, [image.flip(-1)], [sample])
         assert len(poses) > 0
-        keypoints = mirrored.keypoints[:, FLIP_INDICES] * [-1, 1] + [width, 0]
+        keypoints = mirrored.keypoints[:, FLIP_INDICES] * [-1, 1] + [width - 24, 0]
         np.testing.assert_allclose(keypoints, poses.keypoints, atol=1e-3)
         np.testing.assert_allclose(
             mirrored.keypoint_scores[:, FLIP_INDICES], poses.keypoint_scores, atol=1e-4
@@ -121,8 +124,10 @@ def test_several_scales(build, make_images, make_sample, flip):
             ]
         )
     samples = [make_sample(size=size) for size in sizes]
+    for sample in samples:
+        sample.set_metainfo(dict(aug_scales=[0.5, 2]))
     together = predict(several, scales, samples)
-    only = predict(single, scales[0], samples)
+    only = predict(single, scales[0], [make_sample(size=size) for size in sizes])
     for index, prediction in enumerate(together):
         check_form(prediction)
         assert len(prediction) > 0
@@ -130,6 +135,38 @@ def test_several_scales(build, make_images, make_sample, flip):
         (expected,) = predict(several, alone, [samples[index]])
         assert_same(prediction, expected)
         assert not np.array_equal(prediction.keypoints, only[index].keypoints)
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_further_padding_changes_nothing(build, make_images, make_sample, flip):
+    """Every scale is cut to its own size, whatever size the batch was padded to."""
+    settings = {'test_cfg.flip_test': flip, 'test_cfg.multiscale_test': True}
+    size, factors = (192, 128), (1, 0.5, 2)
+    scales = [
+        make_images((int(size[0] * factor), int(size[1] * factor)))
+        for factor in factors
+    ]
+    found = []
+    for divisor in (1, 128):
+        model = build({**settings, 'data_preprocessor.pad_size_divisor': divisor})
+        sample = make_sample(size=size)
+        sample.set_metainfo(dict(aug_scales=list(factors[1:])))
+        found += predict(model, scales, [sample])
+    plain, padded = found
+    assert len(plain) > 0
+    assert_same(padded, plain)
+
+
+def test_inputs_must_be_of_the_size_in_the_metainfo(build, make_images, make_sample):
+    model = build({'test_cfg.multiscale_test': True})
+    sample = make_sample(size=(128, 64))
+    sample.set_metainfo(dict(aug_scales=[0.5]))
+    images = [make_images((128, 64)), make_images((32, 32))]
+    with pytest.raises(ValueError, match='32 x 32 .* for 64 x 32 .*aug_scales'):
+        predict(model, images, [sample])
+    sample.set_metainfo(dict(aug_scales=[0.5, 2]))
+    with pytest.raises(ValueError, match=r'scales \(1, 0.5, 2\) .* 2 input'):
+        predict(model, images, [sample])
 
 
 def test_scales_and_switch_must_agree(build, make_images, make_sample):
@@ -158,8 +195,7 @@ def test_image_that_is_all_padding_gives_an_empty_result(
     build, make_images, make_sample
 ):
     sample = make_sample()
-    for mask in sample.input_masks.valid:
-        mask.zero_()
+    sample.set_metainfo(dict(input_center=np.array([-100.0, 32.0])))
     whole = make_sample()
     empty, full = predict(build(), make_images((64, 64), (64, 64)), [sample, whole])
     assert len(empty.keypoints) == 0
@@ -183,7 +219,11 @@ def test_poses_are_given_in_image_pixels(build, make_images, make_sample):
     (expected,) = predict(model, images, [sample])
     other = sample.clone()
     other.set_metainfo(
-        dict(input_center=np.array([200.0, 300.0]), input_scale=np.array([128.0] * 2))
+        dict(
+            input_center=np.array([200.0, 300.0]),
+            input_scale=np.array([128.0] * 2),
+            ori_shape=(400, 400),
+        )
     )
     (prediction,) = predict(model, images, [other])
     np.testing.assert_allclose(

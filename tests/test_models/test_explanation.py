@@ -90,7 +90,11 @@ def test_everything_lies_in_image_pixels(explaining, make_images, make_sample):
     model, images, sample = explaining(), make_images((64, 64)), make_sample()
     other = sample.clone()
     other.set_metainfo(
-        dict(input_center=np.array([200.0, 300.0]), input_scale=np.array([128.0] * 2))
+        dict(
+            input_center=np.array([200.0, 300.0]),
+            input_scale=np.array([128.0] * 2),
+            ori_shape=(400, 400),
+        )
     )
     (plain,) = predict(model, images, [sample])
     (moved,) = predict(model, images, [other])
@@ -138,7 +142,22 @@ def test_without_peaks_there_is_an_empty_explanation(
     assert not found.candidates.valid.any()
 
 
-def test_the_host_takes_what_is_added(explaining, make_images, make_sample, tmp_path):
+@pytest.fixture
+def dump(tmp_path):
+    """The host's dump of a prediction, and its size in bytes."""
+
+    def dump(sample):
+        path = tmp_path / 'dump.pkl'
+        metric = DumpResults(str(path))
+        metric.process({}, [sample.to_dict()])
+        metric.evaluate(1)
+        (dumped,) = pickle.loads(path.read_bytes())
+        return dumped, path.stat().st_size
+
+    return dump
+
+
+def test_the_host_takes_what_is_added(explaining, make_images, make_sample, dump):
     """Its merging for pictures, its JSON and its dump."""
     sample = make_sample()
     # Targets, which no test has.
@@ -148,13 +167,31 @@ def test_the_host_takes_what_is_added(explaining, make_images, make_sample, tmp_
     coords = sample.pred_instances.candidates.coords
     assert merged.pred_instances.candidates.coords is coords
     json.dumps(split_instances(sample.pred_instances))
-    dump = DumpResults(str(tmp_path / 'dump.pkl'))
-    dump.process({}, [sample.to_dict()])
-    dump.evaluate(1)
-    (dumped,) = pickle.loads((tmp_path / 'dump.pkl').read_bytes())
+    dumped, _ = dump(sample)
     np.testing.assert_array_equal(
         dumped['pred_instances']['candidates']['coords'], coords
     )
+
+
+def test_a_result_is_the_poses_and_where_they_belong(build, load_test_image, dump):
+    """No map of the input's size is kept, gathered or dumped with them."""
+    image = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
+    packed = load_test_image(image, side=128)
+    (sample,) = predict(build(), [packed['inputs']], [packed['data_samples']])
+    poses = sample.pred_instances
+    assert len(poses) > 0
+    dumped, size = dump(sample)
+    filled = {key for key, value in dumped.items() if not hasattr(value, 'keys')}
+    assert filled == set(sample.metainfo_keys())
+    assert {key for key in dumped if key not in filled} == {
+        'gt_instances',
+        'gt_instance_labels',
+        'pred_instances',
+    }
+    assert not dumped['gt_instances'] and not dumped['gt_instance_labels']
+    assert set(dumped['pred_instances']) == BASIC
+    width, height = sample.input_size
+    assert size < width * height / 4
 
 
 def test_grouping_by_distance_has_no_attention_to_show(build, make_images, make_sample):

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from centergroup_mm.models.samples import image_masks
+from centergroup_mm.ops.poses import expected_locations, most_attended_locations
+
 from .conftest import preprocess, run_model
 
 TOLERANCE = 1e-4
@@ -47,8 +50,8 @@ def test_input_of_the_image_file(case):
 
 
 def test_valid_mask(case):
-    inside = case.samples[0].input_masks.valid[1][0]
-    np.testing.assert_array_equal(inside, case.reference['pad_mask'] > 0)
+    _, (inside,) = image_masks(case.samples, 'cpu')
+    np.testing.assert_array_equal(inside[0], case.reference['pad_mask'] > 0)
 
 
 def test_detector_maps(case):
@@ -127,11 +130,8 @@ def test_center_logits_of_every_stage(case):
 def test_locations_of_the_last_stage(case):
     (output,) = case.caught['grouping']
     keypoints, _ = case.caught['tokenizer']
-    coords = keypoints.coords.float()
-    soft = output.attention @ coords[:, None]
-    hard = torch.stack(
-        [c[index] for c, index in zip(coords, output.attention.argmax(-1), strict=True)]
-    )
+    soft = expected_locations(output.attention, keypoints.coords)
+    hard = most_attended_locations(output.attention, keypoints.coords)
     assert_near(valid_centers(soft, case), case.reference['group_loc_pred'])
     assert_near(valid_centers(hard, case), case.reference['group_hard_loc_pred'])
 

@@ -10,8 +10,6 @@ from mmpose.datasets.transforms import BottomupResize
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_warp_matrix
 
-from ..mask_warp import warp_area
-
 # cv2.warpAffine holds coordinates in 16 bits.
 _MAX_SIDE = 32766
 
@@ -97,11 +95,10 @@ class BottomupAlignedResize(BottomupResize):
 
         Returns:
             dict: ``img`` (h, w, 3), or a list of such with ``aug_scales``; of scale 1
-            ``img_shape`` (h, w), ``input_size`` [w, h], ``warp_mat`` (2, 3) from image
-            to input pixels and ``input_masks``, whose ``valid`` holds bool (1, h', w')
-            at 1/4 and full resolution, True inside the image. ``input_center`` and
-            ``input_scale``, common to all scales, are the center and extent of the
-            input in image pixels.
+            ``img_shape`` (h, w), ``input_size`` [w, h] and ``warp_mat`` (2, 3) from
+            image to input pixels. ``input_center`` and ``input_scale``, common to all
+            scales, are the center and extent of the input in image pixels; they say
+            where the image lies.
         """
         image = results['img']
         height, width = image.shape[:2]
@@ -128,9 +125,6 @@ class BottomupAlignedResize(BottomupResize):
             input_center=center,
             input_scale=scale,
             warp_mat=warps[0],
-            input_masks={
-                'valid': warp_area((width, height), warps[0], sizes[0], (4, 1))
-            },
         )
         if self.aug_scales:
             results['aug_scales'] = self.aug_scales
