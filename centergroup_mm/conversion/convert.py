@@ -174,8 +174,8 @@ def _write(
     dataset_meta = dataset_meta_from_config(config, 'train')
     known = dataset_meta['num_keypoints']
     comment = [
-        f'Converted from {literal(source_name)}: {done.kind}, {done.num_keypoints} keypoint '
-        'types.'
+        f'Converted from {literal(source_name)}: {done.kind}, {done.num_keypoints} '
+        'keypoint types.'
     ]
     if known != done.num_keypoints:
         dataset_meta = None

@@ -40,6 +40,9 @@ def good_files(content: dict, route: str) -> list[bytes]:
     """Files of each format that the route takes without complaint."""
     if route == 'convert':
         content = {'state_dict': released_weights(content)}
+    elif route != 'resume':
+        # Without the moments of the weights it goes three times as fast.
+        content = {k: part for k, part in content.items() if k != 'optimizer'}
     weights = {key: w.contiguous() for key, w in content['state_dict'].items()}
     return [
         saved(content),

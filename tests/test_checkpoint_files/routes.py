@@ -74,7 +74,10 @@ class Routes:
             checkpoint=self._test_with,
             inferencer=self._infer_with,
             convert=lambda path: self._tool(
-                'convert_checkpoint', path, 'out/converted.pth', '--input-size', '64'
+                'convert_checkpoint',
+                path,
+                'out/converted.pth',
+                *('--input-size', '64', '--overwrite'),
             ),
             publish=lambda path: self._tool('publish_model', path, 'out/small.pth'),
             train_once=lambda path: self._check_same_training(
