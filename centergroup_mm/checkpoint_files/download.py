@@ -50,7 +50,12 @@ def download(
             another hash than its name states.
     """
     shown_url = shown_name(url)
-    name = Path(unquote(urlparse(url).path)).name
+    try:
+        name = Path(unquote(urlparse(url).path)).name
+    except ValueError as error:
+        raise CheckpointFileError(
+            f'{shown_url} is no address ({error}). Check the address.'
+        ) from None
     if not name:
         raise CheckpointFileError(f'{shown_url} names no file. Check the address.')
     target = folder / name

@@ -18,7 +18,7 @@ BASE_LINES = """_base_ = [
 # as it is, quotes and all, with its backslashes turned into slashes.
 LOAD_LINES = """load_from = __import__('os').path.join(
     __import__('os').path.dirname(__import__('sys')._getframe().f_code.co_filename),
-    {weights!r},
+    {weights},
 )"""
 LINE_LENGTH = 88
 
@@ -100,9 +100,14 @@ def config_text(comment: Sequence[str], base: str, changes: dict, weights: str) 
     """
     lines = [f'# {line}' for line in comment]
     lines.append(BASE_LINES.format(folder=CONFIG_FOLDER, name=base))
-    lines.append(LOAD_LINES.format(weights=weights))
+    lines.append(LOAD_LINES.format(weights=literal(weights)))
     lines += [f'{key} = {_render(value)}' for key, value in changes.items()]
     return '\n'.join(lines) + '\n'
+
+
+def literal(text: str) -> str:
+    """A text as Python writes it, without the braces that the host would replace."""
+    return repr(text).replace('{', r'\x7b')
 
 
 def _render(value: Any, indent: int = 0) -> str:

@@ -11,7 +11,13 @@ from torch import Tensor
 
 from ..checkpoint_files import CheckpointFileError, shown_name
 from .completeness import check_complete, describe_problems
-from .config_writer import base_name, config_changes, config_text, load_base
+from .config_writer import (
+    base_name,
+    config_changes,
+    config_text,
+    literal,
+    load_base,
+)
 from .files import check_free, checkpoint_bytes, write_together
 from .key_mapping import Layout, find_layout, rename_keys
 from .sizes import model_sizes, num_types
@@ -168,8 +174,8 @@ def _write(
     dataset_meta = dataset_meta_from_config(config, 'train')
     known = dataset_meta['num_keypoints']
     comment = [
-        f'Converted from {source_name!r}: {done.kind}, {done.num_keypoints} keypoint '
-        'types.'
+        f'Converted from {literal(source_name)}: {done.kind}, {done.num_keypoints} '
+        'keypoint types.'
     ]
     if known != done.num_keypoints:
         dataset_meta = None

@@ -151,10 +151,10 @@ def _check_weights(checkpoint: Mapping, name: str) -> None:
             if not isinstance(weight, torch.Tensor)
             and not str(key).endswith('_extra_state')
         ]
-        if wrong or not weights:
+        if wrong:
             raise CheckpointFileError(
-                f'{name} has no weights, or entries among them that are no tensors: '
-                f'{", ".join(map(repr, wrong[:5])) or "none at all"}. {_NOT_OURS}'
+                f'{name} holds entries among its weights that are no tensors: '
+                f'{", ".join(map(ascii, wrong[:5]))}. {_NOT_OURS}'
             )
     odd = [key for key in weights if not (isinstance(key, str) and key.isprintable())]
     if odd:

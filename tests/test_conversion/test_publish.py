@@ -12,6 +12,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint
 from mmpose.apis import inference_bottomup, init_model
 
+from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.conversion import (
     CheckpointFileError,
     convert_checkpoint,
@@ -142,7 +143,11 @@ def test_safetensors(tmp_path, trained, image):
     names = [model.dataset_meta['keypoint_id2name'] for model in models]
     assert names[0] == names[1] and 0 in names[0]
     # It can be published again, and a flipped bit is noticed.
-    assert publish_checkpoint(other, tmp_path / 'a.pth') == torch_file
+    again = publish_checkpoint(other, tmp_path / 'b.pth')
+    contents = [read_checkpoint(file)['state_dict'] for file in (torch_file, again)]
+    assert contents[0].keys() == contents[1].keys()
+    for key, weight in contents[0].items():
+        assert torch.equal(weight, contents[1][key])
     content = bytearray(other.read_bytes())
     content[-1000] ^= 1
     other.write_bytes(content)

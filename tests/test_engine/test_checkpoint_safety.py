@@ -182,7 +182,6 @@ def odd_contents():
         'list': ([1], 'type list'),
         'weights are a list': ({'state_dict': [1]}, 'type list'),
         'weights are texts': ({'state_dict': {'w': 'x'}}, "no tensors: 'w'"),
-        'no weights': ({'state_dict': {}}, 'no weights'),
         'averaged weights only': ({'meta': {}, 'ema_state_dict': {}}, 'state_dict'),
         'numbers only': ({'epoch': 3}, 'no weights'),
         'name with a line break': ({'w\n': torch.ones(1)}, 'proper names'),
