@@ -58,7 +58,8 @@ def advice_on_workers() -> Iterator[None]:
         full = getattr(error, 'errno', None) == errno.ENOSPC
         if not full and not str(error).startswith('DataLoader worker'):
             raise
-        raise RuntimeError(f'DataLoader worker: {error}. {memory_advice()}') from error
+        what = f'No data worker can start: {error}' if full else error
+        raise RuntimeError(f'{what}. {memory_advice()}') from error
 
 
 @HOOKS.register_module()

@@ -63,7 +63,7 @@ def test_a_killed_worker_ends_the_training(training):
     assert trainer.returncode == 1
     last = printed.strip().splitlines()[-1]
     assert last.startswith('RuntimeError: DataLoader worker')
-    assert f'(pid {workers[0]})' in last
+    assert str(workers[0]) in last
     assert 'num_workers' in last
 
 
@@ -100,7 +100,10 @@ def test_a_small_shared_memory_is_an_error_and_no_wait(tmp_path, free):
         assert last == 'OSError: [Errno 28] No space left on device'
         last = next(line for line in lines if '--shm-size' in line)
     else:
-        assert last.startswith('RuntimeError: DataLoader worker')
+        # For want of room for a batch, or for the locks that workers share.
+        assert last.startswith(
+            ('RuntimeError: DataLoader worker', 'RuntimeError: No data worker can')
+        )
     assert '/dev/shm' in last
     assert '--shm-size' in last
     assert 'num_workers' in last
