@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches that depend on the seed of the training and on nothing else."""
 
+import errno
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop
 from mmpose.registry import HOOKS
 from torch.utils.data import DataLoader
 
-from .data_workers import memory_advice, prepare_workers
+from .data_workers import has_no_shared_memory, memory_advice, prepare_workers
 
 
 class _Shared:
@@ -24,7 +28,7 @@ class _Shared:
 
 
 class WatchedBatches:
-    """Batches, with advice when the workers that load them die.
+    """Batches, with advice when the workers that load them cannot work.
 
     Args:
         batches (Iterator): The batches.
@@ -37,12 +41,25 @@ class WatchedBatches:
         return self
 
     def __next__(self) -> Any:
-        try:
+        with advice_on_workers():
             return next(self._batches)
-        except RuntimeError as error:
-            if not str(error).startswith('DataLoader worker'):
-                raise
-            raise RuntimeError(f'{error} {memory_advice()}') from error
+
+
+@contextmanager
+def advice_on_workers() -> Iterator[None]:
+    """Add to an error of data workers what to do about it.
+
+    Raises:
+        RuntimeError: If one has died, or there is no shared memory to start them.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        full = getattr(error, 'errno', None) == errno.ENOSPC
+        if not full and not str(error).startswith('DataLoader worker'):
+            raise
+        what = f'No data worker can start: {error}' if full else error
+        raise RuntimeError(f'{what}. {memory_advice()}') from error
 
 
 @HOOKS.register_module()
@@ -60,6 +77,11 @@ class DataLoadingHook(Hook):
 
     priority = 'HIGH'
 
+    def __init__(self) -> None:
+        # Without any, the host cannot even build the loader, before hooks are called.
+        if has_no_shared_memory():
+            print_log(memory_advice(), logger='current', level=logging.WARNING)
+
     def before_train(self, runner) -> None:
         """Build the loader for the seed."""
         if not isinstance(runner._train_dataloader, dict):
@@ -72,7 +94,9 @@ class DataLoadingHook(Hook):
             loop.dataloader_iterator = None
         loop.dataloader = rebuild_loader(runner, loop.dataloader)
         if by_iterations:
-            loop.dataloader_iterator = WatchedBatches(iterate(loop.dataloader))
+            with advice_on_workers():
+                batches = iterate(loop.dataloader)
+            loop.dataloader_iterator = WatchedBatches(batches)
 
     def before_val(self, runner) -> None:
         """Prepare the validation's workers."""

@@ -46,6 +46,11 @@ def start_worker(
         then(worker)
 
 
+def has_no_shared_memory() -> bool:
+    """Whether there is not even room for the locks that workers share."""
+    return SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free < 2**16
+
+
 def memory_advice() -> str:
     """What to do when data workers die, which mostly is for want of memory."""
     shared = ''

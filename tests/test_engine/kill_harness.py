@@ -179,8 +179,8 @@ class Harness:
 
         def work() -> None:
             # The seed that the runner draws: the same in every first start, so that
-            # they can be compared, and another one whenever a training is resumed.
-            np.random.seed(1 if resume else 0)
+            # they can be compared, and another one when there is something to resume.
+            np.random.seed(int(any((self.folder / name).glob('iter_*.pth'))))
             torch.set_num_threads(1)
             # Beautifies the config in each checkpoint: two thirds of all the time.
             mmengine.config.config.FormatCode = lambda text, **_: (text, True)

@@ -22,7 +22,7 @@ class Shrinking(BaseModel):
         super().__init__()
         self.number = nn.Parameter(torch.ones(1))
 
-    def forward(self, inputs, mode='tensor'):
+    def forward(self, *inputs, mode='tensor'):
         return {'loss': (self.number * sum(batch.mean() for batch in inputs)).sum()}
 
 
