@@ -16,6 +16,7 @@ MODEL_PARTS = {'models.layers', 'models.attention', 'models.patch_cnn'}
 ALLOWED = {
     'version': set(),
     'host': set(),
+    'mmcv_without_operators': set(),
     'structures': set(),
     'ops': {'structures'},
     'losses': BASE,
