@@ -7,8 +7,6 @@ bounds, because the hosts set their own and a second opinion only gets in the wa
 """
 
 import importlib
-import importlib.util
-from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -16,8 +14,8 @@ from packaging.version import InvalidVersion, Version
 
 # The oldest versions that this package works with, by import name: the fast tests pass
 # on them together. Before torch 2.6, torch.load runs what a checkpoint contains: its
-# default is not to look, safe loading has no allow-list by name, and a file can get past
-# it (CVE-2025-32434). Before mmpose 1.3.2, no pipeline may do without a flip.
+# default is not to look, safe loading has no allow-list by name, and a file can get
+# past it (CVE-2025-32434). Before mmpose 1.3.2, no pipeline may do without a flip.
 MINIMUM_VERSIONS = {
     'torch': '2.6.0',
     'mmengine': '0.9.0',
@@ -34,7 +32,8 @@ SETUP_ADVICE = (
 INSTALL_ADVICE = {
     'torch': 'pip install --upgrade torch torchvision',
     'mmengine': 'pip install mmengine',
-    'mmcv': 'pip install mmcv-lite==2.1.0',
+    # mmcv and mmcv-lite fill the same folder: one must go before the other comes.
+    'mmcv': 'pip uninstall --yes mmcv mmcv-lite; pip install mmcv-lite==2.1.0',
     'mmdet': 'pip install mmdet',
     # chumpy, which mmpose requires and never imports, does not build under pip.
     'mmpose': 'pip install --no-deps mmpose',
@@ -88,41 +87,44 @@ def import_host(name: str) -> ModuleType:
         ) from error
 
 
-def mmcv_has_operators() -> bool:
-    """Whether mmcv was installed with its compiled operators, be they usable or not."""
-    found = importlib.util.find_spec('mmcv._ext')
-    return found is not None and isinstance(found.loader, ExtensionFileLoader)
-
-
 def check_operators() -> None:
-    """Check that ``mmcv.ops``, which mmdet and mmpose import, can be imported.
+    """Import ``mmcv.ops``, as mmdet and mmpose do.
 
     The operators themselves may be missing: CenterGroup calls none. Something must
     then stand in for them, as :mod:`centergroup_mm.mmcv_without_operators` does.
 
     Raises:
-        ImportError: If nothing does, or the operators were compiled for another torch.
+        ImportError: If nothing does, or they were compiled for another torch.
     """
-    if importlib.util.find_spec('mmcv._ext') is None:
-        placeholder = Path(__file__).with_name('mmcv_without_operators.py')
-        target = Path(import_host('mmcv').__file__).with_name('_ext.py')
-        raise ImportError(
-            'mmcv was installed without its compiled operators (mmcv-lite). CenterGroup '
-            'calls none, but mmdet and mmpose look them up when they are imported. Let '
-            f'a module stand in for them: `cp {placeholder} {target}`. {SETUP_ADVICE}'
-        )
     try:
         importlib.import_module('mmcv.ops')
     except ImportError as error:
-        raise ImportError(
-            f'`import mmcv.ops` fails: {error}. The compiled operators of mmcv do not '
-            'fit the torch that is installed now; pip reuses a build for another torch '
-            'without a word. CenterGroup needs no operators: `pip uninstall mmcv` and '
-            f'`{INSTALL_ADVICE["mmcv"]}` leave them out. Or rebuild them: '
-            '`MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps '
-            '--no-cache-dir --no-binary mmcv --no-build-isolation "mmcv==2.1.0"`. '
-            f'{SETUP_ADVICE}'
-        ) from error
+        absent = isinstance(error, ModuleNotFoundError) and error.name == 'mmcv._ext'
+        advice = absent_operators() if absent else broken_operators(error)
+        raise ImportError(f'{advice} {SETUP_ADVICE}') from error
+
+
+def absent_operators() -> str:
+    """What to do where mmcv has no operators, and nothing in their place."""
+    placeholder = Path(__file__).with_name('mmcv_without_operators.py')
+    target = Path(import_host('mmcv').__file__).with_name('_ext.py')
+    return (
+        'mmcv was installed without its compiled operators (mmcv-lite). CenterGroup '
+        'calls none, but mmdet and mmpose look them up when they are imported. Let a '
+        f'module stand in for them: `cp "{placeholder}" "{target}"`.'
+    )
+
+
+def broken_operators(error: ImportError) -> str:
+    """What to do where mmcv's operators cannot be loaded."""
+    return (
+        f'`import mmcv.ops` fails: {error}. mmcv has compiled operators, which do not '
+        'fit the torch that is installed now; pip reuses a build for another torch '
+        f'without a word. CenterGroup needs none: `{INSTALL_ADVICE["mmcv"]}` leaves '
+        'them out. Or build them anew: `MMCV_WITH_OPS=1 pip install --force-reinstall '
+        '--no-deps --no-cache-dir --no-binary mmcv --no-build-isolation '
+        '"mmcv==2.1.0"`.'
+    )
 
 
 def check_compiled_parts() -> None:

@@ -97,12 +97,12 @@ main() {
         echo "The environment stands in .venv."
         return
     fi
-    rm -f "$STAMP"
     local python
     python=$(find_python)
     [[ -n $python ]] || die "no Python 3.11 found. Install it (packages python3.11," \
         "python3.11-venv), or name one: make env PYTHON=/path/to/it"
     check_system "$python"
+    rm -f "$STAMP"
 
     announce "virtual environment in .venv, from $python (seconds)"
     make_venv "$python"

@@ -37,7 +37,11 @@ def test_people_are_found(repo_root, name, flip):
     ('config', 'kind'),
     [
         ('associative_embedding/coco/ae_hrnet-w32_8xb24-300e_coco-512x512', PLACED),
-        ('dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512', PLACED),
+        pytest.param(
+            'dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512',
+            PLACED,
+            marks=pytest.mark.operators,
+        ),
         ('rtmo/coco/rtmo-s_8xb32-600e_coco-640x640', NETWORK_ONLY),
     ],
 )

@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host check says which package does not fit, what is needed and what to do."""
 
+import importlib
+import re
+import shlex
+import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 
 import pytest
 
-from centergroup_mm import host
+from centergroup_mm import host, mmcv_without_operators
 
-# Stands in a file of its own folder, in the place of a real package.
-BROKEN_PACKAGES = {
-    'mmcv.ops': (
-        'mmcv',
-        "__version__ = '2.1.0'",
-        'ops.py',
-        "raise ImportError('_ext.so: undefined symbol: _ZN3c10')",
-        'undefined symbol.*for another torch.*--no-cache-dir --no-binary mmcv',
-    ),
-    'xtcocotools.mask': (
-        'xtcocotools',
-        '',
-        'mask.py',
-        "raise ValueError('numpy.dtype size changed')",
-        'numpy.dtype size changed.*"numpy<2"',
-    ),
-}
+# As mmcv's own: every operator is looked up by name.
+LOOK_UP = 'from importlib import import_module\nimport_module("mmcv._ext").nms\n'
 
 
 @pytest.mark.parametrize('found', ['1.3.0', '1.3.2', '1.10.0', '2.0.0', '1.3.1+cu121'])
@@ -64,6 +55,7 @@ def package_of(tmp_path, monkeypatch):
             (tmp_path / name / file).write_text(source)
         for module in [m for m in sys.modules if m.split('.')[0] == name]:
             monkeypatch.delitem(sys.modules, module)
+        return tmp_path / name
 
     monkeypatch.syspath_prepend(tmp_path)
     before = dict(sys.modules)
@@ -72,12 +64,48 @@ def package_of(tmp_path, monkeypatch):
         del sys.modules[module]
 
 
-@pytest.mark.parametrize('module', BROKEN_PACKAGES)
-def test_a_compiled_part_that_does_not_fit_is_explained(package_of, module):
-    name, init, file, source, message = BROKEN_PACKAGES[module]
-    package_of(name, {'__init__.py': init, file: source})
+def test_a_binary_of_xtcocotools_that_does_not_fit_is_explained(package_of):
+    error = "raise ValueError('numpy.dtype size changed')"
+    package_of('xtcocotools', {'__init__.py': '', 'mask.py': error})
+    with pytest.raises(ImportError, match='numpy.dtype size changed.*"numpy<2"'):
+        host.check_compiled_parts()
+
+
+@pytest.fixture
+def mmcv_of(package_of):
+    """Make an mmcv whose operators are what is given."""
+
+    def make(**files):
+        common = {'__init__.py': "__version__ = '2.1.0'", 'ops.py': LOOK_UP}
+        return package_of('mmcv', common | files)
+
+    return make
+
+
+def test_operators_that_cannot_be_loaded_are_called_broken(mmcv_of):
+    mmcv_of(**{f'_ext{EXTENSION_SUFFIXES[0]}': 'no binary'})
+    message = 'mmcv.ops` fails: .*_ext.*for another torch.*--no-binary mmcv'
     with pytest.raises(ImportError, match=message):
         host.check_compiled_parts()
+
+
+def test_absent_operators_are_not_called_broken_and_the_advice_works(mmcv_of):
+    folder = mmcv_of()
+    with pytest.raises(ImportError, match='without its compiled op') as refused:
+        host.check_compiled_parts()
+    assert 'another torch' not in str(refused.value)
+    command = re.search('`(cp .*?)`', str(refused.value))[1]
+    subprocess.run(shlex.split(command), check=True)
+    importlib.invalidate_caches()
+    host.check_compiled_parts()
+    assert Path(sys.modules['mmcv._ext'].__file__) == folder / '_ext.py'
+
+
+def test_operators_in_whose_place_something_stands_say_what_is_missing():
+    with pytest.raises(RuntimeError, match='operator nms is missing: .*OPS=1'):
+        mmcv_without_operators.nms([], threshold=0.5)
+    # Python asks so whether a module is a package, and must be told no.
+    assert not hasattr(mmcv_without_operators, '__path__')
 
 
 def test_a_missing_package_is_named_with_its_install_line(monkeypatch):

@@ -17,6 +17,7 @@ ALLOWED = {
     'version': set(),
     'folder_lock': set(),
     'host': set(),
+    'mmcv_without_operators': set(),
     'structures': set(),
     'checkpoint_files': set(),
     'ops': {'structures'},

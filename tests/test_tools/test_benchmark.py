@@ -8,6 +8,7 @@ import cv2
 import pytest
 from benchmark import main
 
+from centergroup_mm import mmcv_without_operators
 from centergroup_mm.benchmark.training import DETECTOR, WHOLE, WITH_RESIDUAL
 from centergroup_mm.evaluation.part_timer import PARTS
 
@@ -86,3 +87,16 @@ def test_a_model_that_cannot_be_built_is_named(repo_root, capsys):
     assert 'NoHead' in capsys.readouterr().err
     # It was quiet for its own time only.
     assert logging.getLogger().isEnabledFor(logging.WARNING)
+
+
+def test_a_peer_that_lacks_an_operator_is_left_out(repo_root, monkeypatch, capsys):
+    monkeypatch.setattr('mmcv.ops.deform_conv.ext_module', mmcv_without_operators)
+    peer = 'mmpose::body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512'
+    own = str(repo_root / 'configs' / 'centergroup_tiny.py')
+    runs = ['--people', '1', '--runs', '1', '--network-runs', '1', '--warm-up', '0']
+    code = main([own, f'{peer}.py', '--size', '64x64', '--measure', 'time', *runs])
+    shown = capsys.readouterr()
+    assert code == 0
+    assert f'{peer}.py is left out: The operator deform_conv_forward' in shown.err
+    assert '| centergroup_tiny | 1 |' in shown.out
+    assert 'dekr' not in shown.out.replace(f'{peer}.py', '')
