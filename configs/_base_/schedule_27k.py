@@ -9,12 +9,15 @@
 #    4               33                    1       27,000  10, 20 (warm-up 1)
 #    8               17                    1       27,000  10, 20 (warm-up 1)
 # Iterations count batches, so accumulation stretches the schedule. With another total
-# batch only the new layers' rate changes, in proportion. The host's --auto-scale-lr would
-# change both, so it is refused: there is no auto_scale_lr here. README has the commands.
+# batch only the new layers' rate changes, in proportion. The host's --auto-scale-lr
+# would change both, so it is refused: there is no auto_scale_lr here. The commands are
+# in README; tools/schedule.py prints the options.
 #
 # On a CPU: --cfg-options optim_wrapper.type=OptimWrapper
 _base_ = ['runtime.py']
 
+# What the rates are meant for; tools/schedule.py fits them to other batches.
+total_batch = 130
 train_cfg = dict(
     _delete_=True, type='IterBasedTrainLoop', max_iters=27000, val_interval=1000
 )

@@ -17,7 +17,7 @@ from mmpose.structures import PoseDataSample
 from centergroup_mm.engine import ProgressPicturesHook
 from centergroup_mm.visualization import draw_comparison, most_crowded
 
-from .test_checkpoint_hook import OneNumber, Rising
+from .one_number import OneNumber, Rising
 
 SIZE = 48
 
