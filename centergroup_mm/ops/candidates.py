@@ -125,7 +125,7 @@ def select_candidates(
 
 
 def _places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """x and y of indices into a flattened map; exporters take no remainder by a size."""
+    """x and y of indices into a flattened map; exporters know no remainder by it."""
     y = torch.div(index, width, rounding_mode='floor')
     return index - y * width, y
 
