@@ -5,6 +5,7 @@ The head is the real one with weights set by hand: features are the heatmaps, an
 grouping attention of type k looks for candidates of type k, the nearest to the center.
 """
 
+import copy
 import math
 
 import pytest
@@ -26,7 +27,8 @@ REACH = 0.25
 
 @pytest.fixture
 def head(small_config):
-    config = small_config.head.copy()
+    # A shallow copy would share, and the update change, what all tests build from.
+    config = copy.deepcopy(small_config.head)
     config.update(
         in_channels=K + 1,
         grouping=dict(config.grouping, embed_dims=D, head_dims=WIDTH),
