@@ -36,10 +36,10 @@ class PersonAnnotationMixin:
 
     - They are checked first; a fault names the file, the annotation, the value found
       and what was expected.
-    - *Persons* are annotated instances: no crowd, a box with an area, at least one
-      labelled keypoint (v > 0). Only they reach the pipeline as keypoints.
-    - Everything else (crowds, persons without a labelled keypoint or with an empty
-      box) is an *ignore region*: neither target nor background.
+    - *Persons* are annotated instances: no crowd, a box of 1 px^2 at least, a labelled
+      keypoint (v > 0). Only they reach the pipeline as keypoints.
+    - Everything else (crowds, persons without a labelled keypoint or such a box) is an
+      *ignore region*: neither target nor background. Who is ignored is logged.
     - Boxes stay as annotated. They are clipped once the image is loaded, because the
       sizes written in some annotation files are wrong.
     - Images without any annotation are left out in training and kept in testing.
@@ -136,8 +136,8 @@ class PersonAnnotationMixin:
                 f'{self.ann_file}: none of its {len(images)} images can be used with '
                 f'test_mode={self.test_mode}, sample_interval={self.sample_interval}. '
                 f'It has {len(annotations)} person annotations; training needs '
-                'one at least with a box and a labelled keypoint that is no crowd.'
-                + (f' Not used are {ignored}.' if ignored else '')
+                'one at least that is no crowd, with a box in pixels and a labelled '
+                'keypoint.' + (f' Not used are {ignored}.' if ignored else '')
             )
         return samples
 

@@ -101,6 +101,7 @@ def test_true_heatmaps_and_distance_find_people_who_stand_apart(repo_root, crowd
             'model.head.min_candidate_score': 0.3,
         }
     )
+    torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(config.model).eval()
         dataset = DATASETS.build(
@@ -120,4 +121,5 @@ def test_true_heatmaps_and_distance_find_people_who_stand_apart(repo_root, crowd
             found.keypoints, found.keypoint_scores, found.bbox_scores
         )
     precision = average_precision(truth, poses, dataset.metainfo['sigmas'])
-    assert precision.ar > 0.3
+    # Three random models found 0.61 to 0.62.
+    assert precision.ar > 0.55

@@ -10,6 +10,7 @@ from centergroup_mm.evaluation import (
     Poses,
     keypoint_similarity,
     load_poses,
+    load_truth,
     object_keypoint_similarity,
     poses_from_records,
     poses_to_records,
@@ -61,6 +62,23 @@ def test_faulty_annotations_are_named(make_truth):
         make_truth({1: [person(LEFT)]}, num_keypoints=17)
     with pytest.raises(ValueError, match='annotation 1 has the keypoint value nan'):
         make_truth({1: [person(LEFT * np.nan, bbox=[0, 0, 1, 1])]})
+
+
+def test_people_without_a_size_cannot_be_judged(make_truth):
+    flat = [person(LEFT, area=0), person(RIGHT, area=0.2), region([1, 2, 30, 40])]
+    with pytest.raises(ValueError, match=r'all 2 people have an area .*--no-area'):
+        make_truth({1: flat})
+    assert len(make_truth({1: flat}, use_area=False)[1]) == 2
+    assert len(make_truth({1: [*flat, person(LEFT)]})[1]) == 3
+
+
+def test_nothing_labelled_and_a_byte_order_mark(make_truth, tmp_path):
+    empty = region([5, 6, 70, 80], iscrowd=0, keypoints=[])
+    truth = make_truth({1: [person(LEFT), empty]})
+    assert (len(truth[1]), truth[1].region_areas.tolist()) == (1, [5600])
+    path = tmp_path / 'truth.json'
+    path.write_text(path.read_text(), encoding='utf-8-sig')
+    assert len(load_truth(path)[1]) == 1
 
 
 def test_results_come_back_as_written(make_truth, tmp_path):

@@ -71,6 +71,20 @@ def test_a_file_without_crowd_index_is_refused(crowd):
         most_crowded(crowd, 1)
 
 
+def test_a_broken_file_is_refused(crowd):
+    text = crowd.read_text()
+    crowd.write_text(text, encoding='utf-8-sig')
+    assert len(most_crowded(crowd, 12)) == 4
+    content = json.loads(text)
+    content['annotations'][0]['keypoints'][2] = 3
+    crowd.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'val\.json: annotation 0 .*visibility 3'):
+        most_crowded(crowd, 1)
+    crowd.write_text(json.dumps(dict(content, categories=[])))
+    with pytest.raises(ValueError, match='0 categories with "keypoints"'):
+        most_crowded(crowd, 1)
+
+
 def test_unsure_keypoints_are_not_shown():
     poses = [{'keypoints': [[1, 2], [3, 4]], 'keypoint_scores': [0.4, 0.6]}]
     assert predicted_people(poses, 2).shown.tolist() == [[False, True]]
