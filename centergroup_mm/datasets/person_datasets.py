@@ -193,10 +193,8 @@ class PersonAnnotationMixin:
             'img_path': osp.join(self.data_prefix['img'], image['file_name']),
             'id': [annotation['id'] for annotation in annotations],
             'category_id': category,
-            # CocoMetric may be told of annotations by these; it wants "iscrowd".
-            'raw_ann_info': [
-                {'iscrowd': 0, **deepcopy(annotation)} for annotation in annotations
-            ],
+            # The host's metric may read these, and needs to know of crowds.
+            'raw_ann_info': [{'iscrowd': 0, **deepcopy(a)} for a in annotations],
             'keypoints': triplets[..., :2],
             'keypoints_visible': (triplets[..., 2] > 0).astype(np.float32),
             'bbox': np.array(boxes, dtype=np.float32).reshape(-1, 4),

@@ -2,6 +2,7 @@
 """Small datasets made by hand: five keypoint types, one image of 60 x 80 (h x w)."""
 
 import json
+import logging
 
 import cv2
 import numpy as np
@@ -37,13 +38,20 @@ def mmpose_scope():
 
 
 @pytest.fixture
-def host_log(caplog):
-    """What is said by the host's logger, which does not hand on its messages."""
+def messages(caplog):
+    """What the host's logger has said so far, from a level on."""
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
-    with caplog.at_level('INFO', logger=logger.name):
-        yield caplog
+    yield lambda level=logging.INFO: [
+        record.getMessage() for record in caplog.records if record.levelno >= level
+    ]
     logger.removeHandler(caplog.handler)
+
+
+@pytest.fixture
+def warnings(messages):
+    """The warnings among them."""
+    return lambda: messages(logging.WARNING)
 
 
 @pytest.fixture
