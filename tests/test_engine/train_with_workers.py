@@ -22,7 +22,7 @@ class Shrinking(BaseModel):
         super().__init__()
         self.number = nn.Parameter(torch.ones(1))
 
-    def forward(self, *inputs, mode='tensor'):
+    def forward(self, inputs, extra, mode='tensor'):
         return {'loss': (self.number * sum(batch.mean() for batch in inputs)).sum()}
 
 
@@ -42,8 +42,9 @@ Runner(
         batch_size=2,
         num_workers=2,
         persistent_workers=True,
-        # Larger than a pipe holds: a worker waits until it is read.
-        dataset=[torch.ones(100_000)] * 8,
+        # The tensors go through shared memory, the rest through a pipe. More than it
+        # holds: a worker waits until it is read.
+        dataset=[dict(inputs=torch.ones(100_000), extra=bytes(1_000_000))] * 8,
         sampler=dict(type='InfiniteSampler'),
     ),
     train_cfg=dict(by_epoch=False, max_iters=10**9),
