@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_every_host_package_is_checked(monkeypatch, name):
 
 def test_this_environment_passes():
     host.check_host()
+
+
+def test_opencv_5_is_warned_of_and_not_refused(monkeypatch):
+    monkeypatch.setattr('cv2.__version__', '5.0.0')
+    with pytest.warns(UserWarning, match='OpenCV 5.0.0 interpolates.*opencv-python<5'):
+        host.check_host()
+    monkeypatch.setattr('cv2.__version__', '4.13.0')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        host.check_opencv()
 
 
 def test_every_host_package_has_a_minimum_and_advice():
