@@ -112,7 +112,7 @@ def try_wheel(version: str, *options: str, quiet: bool = False) -> bool:
         quiet: There may be none; nothing is changed then.
 
     Raises:
-        subprocess.CalledProcessError: If there is none and it is not ``quiet``.
+        RuntimeError: If there is none and it is not ``quiet``.
     """
     with tempfile.TemporaryDirectory() as folder:
         how = ['--no-deps', '--no-build-isolation', '--wheel-dir', folder, *options]
@@ -124,10 +124,12 @@ def try_wheel(version: str, *options: str, quiet: bool = False) -> bool:
                 stdout=output,
                 stderr=output,
             )
-        except subprocess.CalledProcessError:
+        except subprocess.CalledProcessError as error:
             if quiet:
                 return False
-            raise
+            raise RuntimeError(
+                'the build of mmcv failed; see above. `make env` does without its operators.'
+            ) from error
         (wheel,) = Path(folder).glob('*.whl')
         remove()
         pip('install', '--no-deps', '--no-index', str(wheel))
