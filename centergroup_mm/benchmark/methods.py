@@ -54,10 +54,12 @@ class Method:
         self.num_keypoints = len(self.metainfo['flip_indices'])
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('mmpose'):
-            self.model = MODELS.build(self.config.model).eval()
+            self.model = MODELS.build(self.config.model)
+        # Ours choose a format in evaluation, unless they are told.
+        self.model.channels_last = settings.channels_last
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)
-        self.model.to(settings.device)
+        self.model.eval().to(settings.device)
         self.inputs = self._load_inputs()
         self.samples = make_samples(settings, self.metainfo['flip_indices'])
         self._shown: dict[int, Any] = {}

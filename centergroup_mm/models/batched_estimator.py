@@ -29,19 +29,29 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
     behind the network stay in single precision.
 
     Args:
-        channels_last (bool): Keep convolutions' weights, and with them all maps, in
-            memory pixel by pixel instead of channel by channel: the same numbers,
-            faster on CPUs and with mixed precision on GPUs. Defaults to False.
+        channels_last (bool, optional): Keep convolutions' weights, and with them all
+            maps, in memory pixel by pixel instead of channel by channel: the same
+            numbers. Defaults to None: in evaluation on a CPU, where it is faster; not
+            in training, where it is slower at W32 (docs/performance.md).
         **kwargs: As in :class:`BottomupPoseEstimator`.
     """
 
-    def __init__(self, *args, channels_last: bool = False, **kwargs) -> None:
+    def __init__(self, *args, channels_last: bool | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        if channels_last:
-            self.to(memory_format=torch.channels_last)
+        self.channels_last = channels_last
         # Whether nothing but a detector was loaded, and nothing trained since.
         self._grouping_is_random = False
         self._register_load_state_dict_pre_hook(self._check_state_dict)
+
+    def train(self, mode: bool = True) -> 'BatchedPoseEstimator':
+        """Set the mode, and the memory format that goes with it."""
+        by_pixel = self.channels_last
+        if by_pixel is None:
+            by_pixel = not mode and next(self.parameters()).device.type == 'cpu'
+        self.to(
+            memory_format=torch.channels_last if by_pixel else torch.contiguous_format
+        )
+        return super().train(mode)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         """Losses of a batch, see the ``loss`` of the head."""

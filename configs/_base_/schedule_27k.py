@@ -9,9 +9,9 @@
 #    4               33                    1       27,000  10, 20 (warm-up 1)
 #    8               17                    1       27,000  10, 20 (warm-up 1)
 # Iterations count batches, so accumulation stretches the schedule. With another total
-# batch only the new layers' rate changes, in proportion. The host's --auto-scale-lr
-# would change both, so it is refused: there is no auto_scale_lr here. The commands are
-# in README; tools/schedule.py prints the options.
+# batch only the new layers' rate changes, in proportion: see README, and
+# tools/schedule.py, which prints the options. There is no auto_scale_lr, so that the
+# host refuses --auto-scale-lr, which scales both rates.
 #
 # On a CPU: --cfg-options optim_wrapper.type=OptimWrapper
 _base_ = ['runtime.py']

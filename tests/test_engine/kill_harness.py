@@ -36,6 +36,7 @@ from mmengine.runner import Runner
 from mmpose.registry import METRICS
 
 import centergroup_mm
+from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 from centergroup_mm.engine.checkpoint_folder import is_whole, named_checkpoint
 
@@ -118,7 +119,7 @@ def differences(one, other, name: str = '') -> list[str]:
 
 def outcome(checkpoint: Path) -> dict:
     """All of a training's last checkpoint except the time of day."""
-    content = torch.load(checkpoint, weights_only=True)
+    content = read_checkpoint(checkpoint)
     meta = content.pop('meta')
     content.pop('message_hub')
     for key in ('iter', 'seed', 'training_state'):

@@ -248,18 +248,43 @@ def test_wrong_number_of_types_names_both_numbers(build, make_images, make_sampl
         model.loss(torch.zeros(1, 3, 64, 64), [sample])
 
 
-def test_channels_last_gives_the_same_poses(build, make_images, make_sample):
+def maps_are_by_pixel(model, images):
+    feature, *_ = model.extract_feat(torch.stack(images).float())
+    return feature.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('channels_last', [None, True])
+def test_channels_last_gives_the_same_poses(
+    build, make_images, make_sample, channels_last, tmp_path
+):
+    """Weights saved in one memory format are loaded into the other."""
     images, sample = make_images((128, 64)), make_sample(size=(128, 64))
     settings = {'test_cfg.flip_test': True}
-    plain = build(settings)
-    by_pixel = build({**settings, 'channels_last': True})
-    by_pixel.load_state_dict(plain.state_dict())
-    feature, *_ = by_pixel.extract_feat(torch.stack(images).float())
-    assert feature.is_contiguous(memory_format=torch.channels_last)
-    (expected,) = predict(plain, images, [sample])
+    by_channel = build({**settings, 'channels_last': False})
+    by_pixel = build({**settings, 'channels_last': channels_last})
+    for source, target in ((by_channel, by_pixel), (by_pixel, by_channel)):
+        torch.save(source.state_dict(), tmp_path / 'weights.pth')
+        for weight in target.state_dict().values():
+            weight.zero_()
+        target.load_state_dict(torch.load(tmp_path / 'weights.pth', weights_only=True))
+    assert maps_are_by_pixel(by_pixel, images)
+    assert not maps_are_by_pixel(by_channel, images)
+    (expected,) = predict(by_channel, images, [sample])
     (found,) = predict(by_pixel, images, [sample])
     assert len(found) > 0
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize(
+    ('channels_last', 'in_training'), [(None, False), (True, True), (False, False)]
+)
+def test_training_is_by_channel_unless_it_is_told(
+    build, make_images, channels_last, in_training
+):
+    model, images = build({'channels_last': channels_last}), make_images((64, 64))
+    for _ in range(2):
+        assert maps_are_by_pixel(model.train(), images) == in_training
+        assert maps_are_by_pixel(model.eval(), images) == (channels_last is not False)
 
 
 @pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
