@@ -88,7 +88,12 @@ def _refuse_misfits(
 
 def _refuse_infinite(weights: Mapping[str, Tensor]) -> None:
     """A model with one NaN finds no people, and says nothing of it."""
-    wrong = [key for key, weight in weights.items() if not weight.isfinite().all()]
+    # Weights without values, as of a model that is only planned, are not wrong.
+    wrong = [
+        key
+        for key, weight in weights.items()
+        if not (weight.is_meta or weight.isfinite().all())
+    ]
     if wrong:
         more = f', and {len(wrong) - SHOWN} more' if len(wrong) > SHOWN else ''
         raise CheckpointMismatchError(
