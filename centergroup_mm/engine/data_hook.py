@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -15,6 +16,7 @@ from mmpose.registry import HOOKS
 from torch.utils.data import DataLoader
 
 from .data_workers import has_no_shared_memory, memory_advice, prepare_workers
+from .random_states import kept_random_states
 
 
 class _Shared:
@@ -117,11 +119,14 @@ def rebuild_loader(runner, loader: DataLoader) -> DataLoader:
     config = dict(runner._train_dataloader)
     config.pop('num_batch_per_epoch', None)
     config['dataset'] = _Shared(loader.dataset)
-    rebuilt = runner.build_dataloader(
-        config,
-        seed=runner.seed,
-        diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False),
-    )
+    with kept_random_states():
+        # Where each rank has a seed of its own, the sampler's common one is drawn.
+        np.random.seed(runner.seed)
+        rebuilt = runner.build_dataloader(
+            config,
+            seed=runner.seed,
+            diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False),
+        )
     # The seed of workers whose config has a `worker_init_fn` of its own. It would be
     # drawn from torch's global generator, whose state depends on what came before.
     rebuilt.generator = torch.Generator().manual_seed(runner.seed)
