@@ -13,8 +13,10 @@ from .sources import ALL, VALUES
 
 
 def test_every_config_of_full_size_is_in_the_table():
+    """Except recipes of our own, of which no source says anything."""
     names = {path.stem for path in CONFIG_FOLDER.glob('*.py')}
-    assert {name for name in names if 'tiny' not in name} == set(ALL)
+    own = {name for name in names if 'tiny' in name or 'ap10k' in name}
+    assert names - own == set(ALL)
 
 
 @pytest.mark.parametrize('name', ALL)
