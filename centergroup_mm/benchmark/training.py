@@ -40,8 +40,12 @@ class TrainingSteps:
         people = place_people(count, method.num_keypoints, size, method.settings.batch)
         method.model.head.detector.show(draw_maps(people, size))
         self.samples = make_training_samples(method, people)
+        # The statistics of these images stand for those of a trained detector.
+        self.model.freeze_detector_bn = False
+        self.model.train()
+        with torch.no_grad():
+            self.model.head.detector(self.model.extract_feat(method.inputs))
         self.model.freeze_detector_bn = True
-        self.model._detector_is_loaded = True
         self.model.train()
         self.model.head.detector.train()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-6)

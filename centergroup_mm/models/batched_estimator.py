@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .checkpoints import holds_grouping
 from .explanation import explanation_to_image
+from .trained import any_is_initial, batch_norms
 
 AUTOCAST_DTYPES = ('bfloat16', 'float16')
 
@@ -39,8 +40,6 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
     def __init__(self, *args, channels_last: bool | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.channels_last = channels_last
-        # Whether nothing but a detector was loaded, and nothing trained since.
-        self._grouping_is_random = False
         self._register_load_state_dict_pre_hook(self._check_state_dict)
 
     def train(self, mode: bool = True) -> 'BatchedPoseEstimator':
@@ -52,11 +51,6 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
             memory_format=torch.channels_last if by_pixel else torch.contiguous_format
         )
         return super().train(mode)
-
-    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Losses of a batch, see the ``loss`` of the head."""
-        self._grouping_is_random = False
-        return super().loss(inputs, data_samples)
 
     def predict(
         self, inputs: Tensor | Sequence[Tensor], data_samples: SampleList
@@ -78,14 +72,9 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
             ValueError: If there are several scales without ``multiscale_test``, or one
                 with it; if ``aug_scales`` are others than those given, or an input is
                 smaller than they say; or if ``autocast`` names another type.
-            RuntimeError: If only the detector's weights were loaded and the grouping
-                was not trained since.
+            RuntimeError: If the detector is trained and what groups is not.
         """
-        if self._grouping_is_random:
-            raise RuntimeError(
-                'Only the detector was loaded, the grouping is random. Load a '
-                'checkpoint of the whole model, or train from the detector first.'
-            )
+        self._refuse_random_grouping()
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
         with self._autocast(scales[0].device.type):
@@ -98,6 +87,22 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
                     [data_samples[i] for i in indices],
                 )
         return data_samples
+
+    def _refuse_random_grouping(self) -> None:
+        """A trained detector alone finds keypoints, and makes chance poses of them.
+
+        A model in which nothing is trained may predict: tools measure such models.
+        """
+        is_initial = getattr(self.head, 'grouping_is_initial', None)
+        if is_initial is None or not is_initial():
+            return
+        if any_is_initial(batch_norms(self.backbone, self.head.detector)):
+            return
+        raise RuntimeError(
+            'The detector is trained, but the grouping is random: it was never '
+            'trained, or not for all keypoint types. Load a checkpoint of the whole '
+            'model, or train from this one first.'
+        )
 
     def _autocast(self, device_type: str) -> AbstractContextManager:
         """As ``test_cfg.autocast`` says."""
@@ -127,7 +132,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         Raises:
             CheckpointMismatchError: Says which keys differ.
         """
-        self._grouping_is_random = not holds_grouping(self.state_dict(), weights)
+        holds_grouping(self.state_dict(), weights)
 
     def _check_scales(self, num_scales: int) -> None:
         """The switch in ``test_cfg`` and the pipeline must agree."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .batched_estimator import BatchedPoseEstimator
 from .checkpoints import is_pruned
+from .trained import any_is_initial, batch_norms
 
 
 @MODELS.register_module()
@@ -19,15 +20,17 @@ class CenterGroup(BatchedPoseEstimator):
     Args:
         freeze_detector_bn (bool): Keep the batch norms of the detector (backbone and
             heatmap layers) at the statistics and scales they were loaded with, as the
-            paper's training does. Training then needs a trained detector in
-            ``load_from``. Defaults to True.
+            paper's training does. Training then needs a trained detector, from
+            ``load_from`` or ``init_cfg``. Defaults to True.
         **kwargs: As in :class:`BatchedPoseEstimator`.
     """
 
     def __init__(self, *args, freeze_detector_bn: bool = True, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.freeze_detector_bn = freeze_detector_bn
-        self._detector_is_loaded = False
+        # Whether they were looked at since weights were loaded: not in each iteration,
+        # for that would wait for the device.
+        self._norms_are_checked = False
         if freeze_detector_bn:
             for module in self._detector_norms():
                 module.requires_grad_(False)
@@ -44,27 +47,29 @@ class CenterGroup(BatchedPoseEstimator):
         """Losses of a batch, see :meth:`CenterGroupHead.loss`.
 
         Raises:
-            RuntimeError: If the detector's batch norms are frozen but no detector was
-                loaded: they would stay at their initial values for good.
+            RuntimeError: If the detector's batch norms are frozen but not trained:
+                they would stay at their initial values for good.
         """
-        if self.freeze_detector_bn and not self._detector_is_loaded:
-            raise RuntimeError(
-                'freeze_detector_bn=True needs a trained detector, but none was '
-                'loaded. Pass a HigherHRNet checkpoint with centers, '
-                '`--cfg-options load_from=DETECTOR.pth`, or train everything from '
-                'scratch with `--cfg-options model.freeze_detector_bn=False`.'
-            )
+        if self.freeze_detector_bn and not self._norms_are_checked:
+            self._check_norms()
+            self._norms_are_checked = True
         return super().loss(inputs, data_samples)
+
+    def _check_norms(self) -> None:
+        """Frozen batch norms must be trained ones."""
+        if any_is_initial(self._detector_norms()):
+            raise RuntimeError(
+                'freeze_detector_bn=True needs a trained detector, but batch norms of '
+                'backbone or heatmap layers have their initial statistics. Pass a '
+                'HigherHRNet checkpoint with centers, '
+                '`--cfg-options load_from=DETECTOR.pth`, or train everything from '
+                'scratch with `--cfg-options model.freeze_detector_bn=False`. Where '
+                'the detector came by init_cfg, its file does not fit all of them.'
+            )
 
     def _detector_norms(self) -> list[nn.Module]:
         """The batch norms of backbone and heatmap layers."""
-        detector = (self.backbone, self.head.detector)
-        return [
-            module
-            for part in detector
-            for module in part.modules()
-            if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        ]
+        return batch_norms(self.backbone, self.head.detector)
 
     def check_weights(self, weights: dict[str, Tensor]) -> None:
         """Refuse weights that do not fit; for pruned ones the model is pruned too.
@@ -75,4 +80,4 @@ class CenterGroup(BatchedPoseEstimator):
         if is_pruned(self.state_dict(), weights):
             self.head.grouping.prune()
         super().check_weights(weights)
-        self._detector_is_loaded = True
+        self._norms_are_checked = False

@@ -27,6 +27,7 @@ from .samples import (
     to_predictions,
 )
 from .tokenizer import CandidateTokenizer
+from .trained import any_is_initial, batch_norms
 
 
 @MODELS.register_module()
@@ -90,6 +91,10 @@ class CenterGroupHead(BaseHead):
             Poses: In input pixels.
         """
         return self.find_poses([feats[0]])[0]
+
+    def grouping_is_initial(self) -> bool:
+        """Whether the grouping was never trained, by the CNNs that feed it."""
+        return any_is_initial(batch_norms(self.tokenizer))
 
     def find_poses(
         self,

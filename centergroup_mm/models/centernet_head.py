@@ -94,6 +94,8 @@ class CenterNetHead(BaseHead):
             )
             for out_channels in (2 * num_keypoints, 4)
         )
+        for branch in (self.offset_branch, self.box_branch):
+            nn.init.zeros_(branch[-1].bias)
 
     def forward(self, feats: Sequence[Tensor]) -> Poses:
         """Image features to poses, one view, one scale, no padding.
@@ -105,6 +107,11 @@ class CenterNetHead(BaseHead):
             Poses: In input pixels.
         """
         return self.find_poses([feats[0]])[0]
+
+    def grouping_is_initial(self) -> bool:
+        """Whether the regression of a type was never trained: its biases are zero."""
+        bias = torch.cat((self.offset_branch[-1].bias, self.box_branch[-1].bias))
+        return bool((bias.unflatten(0, (-1, 2)) == 0).all(1).any())
 
     def find_poses(
         self,

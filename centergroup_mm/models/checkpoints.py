@@ -22,6 +22,10 @@ EXPECTED_ON_DETECTOR = (
     'Expected all weights of this model, or all weights of its detector, a '
     'HigherHRNet trained with centers.'
 )
+ADVICE_ON_TYPES = (
+    'A model of other keypoint types can be a start: tools/adapt_checkpoint.py takes '
+    'from it what fits.'
+)
 
 
 class CheckpointMismatchError(RuntimeError):
@@ -54,6 +58,7 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
             which keys.
     """
     own, weights = _that_count(own), _that_count(weights)
+    _refuse_other_types(weights)
     missing = [key for key in own if key not in weights]
     on_detector = _stands_on_detector(own)
     detector_only = bool(on_detector and missing) and not any(
@@ -65,6 +70,20 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
     _refuse_misfits(own, weights, missing, expected)
     _refuse_infinite(weights)
     return not detector_only
+
+
+def _refuse_other_types(weights: Mapping[str, object]) -> None:
+    odd = [
+        f'{key} ({type(weight).__name__})'
+        for key, weight in weights.items()
+        if not isinstance(weight, Tensor)
+    ]
+    if odd:
+        raise CheckpointMismatchError(
+            f'The checkpoint holds {len(odd)} weights that are no tensors: '
+            f'{_listed(odd)}. Expected a tensor under every name, as training, '
+            'tools/publish_model.py and tools/convert_checkpoint.py write them.'
+        )
 
 
 def _refuse_misfits(
@@ -134,6 +153,12 @@ def _describe(problems: Mapping[str, list[str]], expected: str) -> str:
     ]
     for problem, keys in problems.items():
         if keys:
-            more = f', and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
-            lines.append(f'{len(keys)} {problem}: {", ".join(keys[:SHOWN])}{more}')
+            lines.append(f'{len(keys)} {problem}: {_listed(keys)}')
+    if problems['of another shape']:
+        lines.append(ADVICE_ON_TYPES)
     return '\n  '.join(lines)
+
+
+def _listed(keys: list[str]) -> str:
+    more = f', and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
+    return ', '.join(keys[:SHOWN]) + more

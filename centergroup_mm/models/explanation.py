@@ -59,7 +59,7 @@ def attach_candidates(instances: InstanceList, keypoints: Candidates) -> None:
     types = torch.arange(num_types).repeat_interleave(num_candidates).numpy()
     arrays = (
         (keypoints.coords + HALF_A_PIXEL).flatten(1, 2).cpu().numpy(),
-        keypoints.scores.flatten(1).cpu().numpy(),
+        keypoints.scores.detach().flatten(1).cpu().numpy(),
         keypoints.valid.flatten(1).cpu().numpy(),
     )
     for found, coords, scores, valid in zip(instances, *arrays, strict=True):

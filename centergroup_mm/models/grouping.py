@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The transformer that turns candidates into groups (paper 4; supplementary 3.3)."""
 
+from collections.abc import Callable
+
 import torch
 from mmengine.model import BaseModule
 from mmpose.models.utils.transformer import DetrTransformerEncoderLayer
@@ -119,12 +121,12 @@ class GroupingTransformer(BaseModule):
             GroupingModule(num_keypoints, embed_dims, head_dims)
             for _ in range(num_layers + group_before_encoder)
         )
-        # A function and no method of self: copies of the model call it as well.
-        self._compiled = None
-        if compile_options is not None:
-            self._compiled = torch.compile(
-                GroupingTransformer._group, dynamic=False, **compile_options
-            )
+        self.compile_options = compile_options
+        self._compiled: Callable | None = None
+
+    def __getstate__(self) -> dict:
+        """Leave out what is compiled, which no pickle takes: a copy compiles anew."""
+        return {**self.__dict__, '_compiled': None}
 
     @property
     def is_pruned(self) -> bool:
@@ -157,7 +159,11 @@ class GroupingTransformer(BaseModule):
                 'This model was loaded from a checkpoint pruned for inference: of its '
                 'grouping modules only the last is left. Train from an unpruned one.'
             )
-        if last_only and self._compiled and not is_recorded():
+        if last_only and self.compile_options is not None and not is_recorded():
+            if self._compiled is None:
+                self._compiled = torch.compile(
+                    GroupingTransformer._group, dynamic=False, **self.compile_options
+                )
             return self._compiled(self, keypoints, centers, True)
         return self._group(keypoints, centers, last_only)
 

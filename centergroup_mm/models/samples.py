@@ -164,7 +164,7 @@ def to_predictions(
         return instances
     return instances, [
         PixelData(heatmaps=crop_to_image(maps, sample))
-        for maps, sample in zip(heatmaps, samples, strict=True)
+        for maps, sample in zip(heatmaps.detach(), samples, strict=True)
     ]
 
 

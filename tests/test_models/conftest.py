@@ -55,16 +55,19 @@ def small_config(repo_root):
 def build(small_config):
     """Build the small model with random weights, its arguments config values by name.
 
-    The running statistics of batch norms are not trivial, and heatmaps vary around
-    zero, so that they have peaks of either sign.
+    The running statistics of batch norms are not trivial, as of a trained model, and
+    heatmaps vary around zero, so that they have peaks of either sign. With
+    ``trained=False`` it is as it is built: nothing in it has seen any data.
     """
 
-    def make(settings=None, seed=0):
+    def make(settings=None, seed=0, trained=True):
         config = Config(copy.deepcopy(small_config.to_dict()))
         config.merge_from_dict(settings or {})
         torch.manual_seed(seed)
         with DefaultScope.overwrite_default_scope('mmpose'):
             model = MODELS.build(config.to_dict())
+        if not trained:
+            return model.eval()
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(std=0.1)

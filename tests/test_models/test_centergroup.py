@@ -207,10 +207,13 @@ def test_score_threshold_drops_poses_and_nothing_else(build, make_images, make_s
     images, samples = make_images((128, 64)), [make_sample(size=(128, 64))]
     (everything,) = predict(build(), images, samples)
     scores = everything.bbox_scores
-    threshold = float(np.median(scores))
+    # In the middle of the widest gap, which no rounding closes.
+    ordered = np.sort(scores)
+    gap = np.diff(ordered).argmax()
+    threshold = float(ordered[gap : gap + 2].mean())
     (kept,) = predict(build({'test_cfg.score_thr': threshold}), images, samples)
     assert 0 < len(kept) < len(everything)
-    assert_same(kept, everything[scores >= threshold], atol=0)
+    assert_same(kept, everything[scores >= threshold])
 
 
 def test_poses_are_given_in_image_pixels(build, make_images, make_sample):
@@ -237,6 +240,17 @@ def test_tensor_mode_runs_without_samples(build, make_images):
     with torch.no_grad():
         poses = build()(images, None, mode='tensor')
     assert poses.keypoints.shape == (1, 7, K, 2)
+
+
+def test_gradients_need_not_be_switched_off(build, make_images, make_sample):
+    """A caller may be in the middle of a training, or know nothing of gradients."""
+    settings = {'test_cfg.output_heatmaps': True, 'test_cfg.output_attention': True}
+    model = build(settings)
+    data = {'inputs': make_images((64, 64)), 'data_samples': [make_sample()]}
+    assert torch.is_grad_enabled()
+    (result,) = model.test_step(data)
+    check_form(result.pred_instances)
+    assert not result.pred_fields.heatmaps.requires_grad
 
 
 def test_wrong_number_of_types_names_both_numbers(build, make_images, make_sample):
@@ -288,28 +302,19 @@ def test_training_is_by_channel_unless_it_is_told(
 
 
 @pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
-def test_mixed_precision_keeps_coordinates(build, make_images, make_sample, dtype):
-    """Coordinates are whole pixels plus or minus a quarter, beyond 256 too: half
-    precision holds no such numbers there."""
-    size = (320, 64)
-    images, samples = make_images(size), [make_sample(size=size)]
-    settings = {'test_cfg.flip_test': True}
-    (single,) = predict(build(settings), images, samples)
-    mixed_model = build(settings | {'test_cfg.autocast': dtype})
+def test_mixed_precision_is_that_of_the_network(build, make_images, make_sample, dtype):
+    """What comes of it is in single precision; `test_hand_placed_people.py` has the
+    coordinates."""
+    images, sample = make_images((128, 64)), make_sample(size=(128, 64))
+    model = build({'test_cfg.flip_test': True, 'test_cfg.autocast': dtype})
     seen = []
-    mixed_model.backbone.register_forward_hook(lambda *args: seen.append(args[2]))
-    (mixed,) = predict(mixed_model, images, samples)
+    model.backbone.register_forward_hook(lambda *args: seen.append(args[2]))
+    (mixed,) = predict(model, images, [sample])
     assert seen[0][0].dtype == getattr(torch, dtype)
     check_form(mixed)
     assert mixed.keypoint_scores.dtype == mixed.bbox_scores.dtype == np.float32
     steps = np.abs(mixed.keypoints - 0.5) % 1
     np.testing.assert_allclose(np.minimum(steps, 1 - steps), 0.25, atol=1e-3)
-    assert (mixed.keypoints[..., 0] > 256).any()
-    # Bfloat16 has eight bits: heatmaps and with them candidates differ a little.
-    assert abs(len(mixed) - len(single)) <= 2
-    np.testing.assert_allclose(
-        np.sort(mixed.bbox_scores)[-3:], np.sort(single.bbox_scores)[-3:], atol=0.1
-    )
 
 
 def test_unknown_precision_is_an_error(build, make_images, make_sample):

@@ -53,7 +53,7 @@ def open_head(make_head):
     return head
 
 
-def place(people, shifts=0.0, shown=None, margin=0.0):
+def place(people, shifts=0.0, shown=None, margin=0.0, side=16):
     """Input of `open_head`, at a quarter of the input size.
 
     Args:
@@ -61,24 +61,27 @@ def place(people, shifts=0.0, shown=None, margin=0.0):
         shifts: Added to the regressed joints, input pixels.
         shown: (N, K), joints with a peak; all if not given.
         margin: By which the regressed box exceeds the joints, input pixels.
+        side: Of the maps, a quarter of the input's at some test scale.
     """
-    y, x = np.meshgrid(np.arange(16), np.arange(16), indexing='ij')
-    features = np.zeros((1, CHANNELS, 16, 16), np.float32)
+    y, x = np.meshgrid(np.arange(side), np.arange(side), indexing='ij')
+    features = np.zeros((1, CHANNELS, side, side), np.float32)
+    stride = SIZE[0] / side
     shown = np.ones(people.shape[:2], bool) if shown is None else np.array(shown, bool)
     for person, visible in zip(people, shown, strict=True):
         center = person.mean(0)
         for k, point in enumerate([*person, center]):
             if k == K or visible[k]:
-                px, py = (point + 0.5) / 4 - 0.5
+                px, py = (point + 0.5) / stride - 0.5
                 gauss = np.exp(-((x - px) ** 2 + (y - py) ** 2) / 2)
                 features[0, k] = np.maximum(features[0, k], gauss)
-        near = np.hypot(x - center[0] / 4, y - center[1] / 4) < 3
+        near = np.hypot(x - center[0] / stride, y - center[1] / stride) < 3
         for k, point in enumerate(person + shifts):
             for axis, grid in enumerate((x, y)):
-                offsets = point[axis] / 4 - grid
+                offsets = point[axis] / stride - grid
                 features[0, K + 1 + 2 * k + axis][near] = offsets[near]
         low, high = person.min(0) - margin, person.max(0) + margin
-        sides = [x - low[0] / 4, y - low[1] / 4, high[0] / 4 - x, high[1] / 4 - y]
+        low, high = low / stride, high / stride
+        sides = [x - low[0], y - low[1], high[0] - x, high[1] - y]
         for channel, side in enumerate(sides, start=3 * K + 1):
             features[0, channel][near] = side[near]
     return torch.from_numpy(features)
@@ -125,6 +128,27 @@ def test_joints_without_a_peak_stay(open_head, people, make_sample):
     np.testing.assert_allclose(
         keypoints[:, others], people[:, others], rtol=0, atol=1.5
     )
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_several_scales_have_the_regression_of_scale_1(
+    open_head, people, make_sample, flip
+):
+    """A joint without a peak at any scale is where scale 1 regresses it."""
+    sample = make_sample()
+    shown = np.ones((2, K), bool)
+    shown[:, 3:] = False
+    feats = [
+        (place(people, shifts, shown, 4.0, side),)
+        for side, shifts in ((16, 2.0), (8, 9.0), (32, 9.0))
+    ]
+    if flip:
+        flip_indices = sample.metainfo['flip_indices']
+        feats = [[scale, (mirrored(scale[0], flip_indices),)] for scale in feats]
+    found = find(open_head, feats, sample, flip_test=flip, multiscale_test=True)
+    keypoints = first_two(found)
+    np.testing.assert_allclose(keypoints[:, 3:], people[:, 3:] + 2, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(keypoints[:, :3], people[:, :3], rtol=0, atol=1.5)
 
 
 def test_peaks_outside_the_box_do_not_attract(

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints are the whole model, the whole detector, or an error."""
 
+import copy
+import pickle
+
 import pytest
 import torch
+from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
@@ -77,14 +81,15 @@ def train(model, make_images, make_sample, people):
 
 
 def test_whole_model(build, load, make_images, make_sample):
-    model, trained = build(seed=0), build(seed=1)
+    model, trained = build(trained=False), build(seed=1)
     load(model, trained.state_dict())
     assert_equal(model, trained)
     assert predict(model, make_images, make_sample)
 
 
 def test_detector_is_for_training_only(build, load, make_images, make_sample, people):
-    model, trained = build({'freeze_detector_bn': True}, seed=0), build(seed=1)
+    model = build({'freeze_detector_bn': True}, trained=False)
+    trained = build(seed=1)
     load(model, detector_of(trained))
     assert_equal(model, trained, DETECTOR)
     with pytest.raises(RuntimeError, match='grouping is random'):
@@ -102,7 +107,10 @@ def test_centernet_starts_from_the_same_detector(
     assert_equal_parts(centernet, trained)
     with pytest.raises(RuntimeError, match='grouping is random'):
         predict(centernet, make_images, make_sample)
-    train(centernet, make_images, make_sample, people)
+    optimizer = torch.optim.SGD(centernet.parameters(), lr=1e-3)
+    losses = train(centernet, make_images, make_sample, people)
+    centernet.parse_losses(losses)[0].backward()
+    optimizer.step()
     assert predict(centernet, make_images, make_sample), 'it has been trained since'
     with pytest.raises(CheckpointMismatchError, match=r'unknown .*head\.grouping'):
         load(centernet, trained.state_dict())
@@ -112,15 +120,121 @@ def test_centernet_starts_from_the_same_detector(
 
 
 def test_whole_model_after_a_detector(build, load, make_images, make_sample):
-    model = build()
+    model = build(trained=False)
     load(model, detector_of(build(seed=1)))
     load(model, build(seed=1).state_dict())
     assert predict(model, make_images, make_sample)
 
 
 def test_random_weights_predict(build, make_images, make_sample):
-    """Nothing was loaded, so nothing was loaded wrongly; tools measure such models."""
-    assert predict(build(), make_images, make_sample)
+    """Nothing is trained, so nothing is loaded wrongly; tools measure such models."""
+    assert predict(build(trained=False), make_images, make_sample)
+
+
+class TestWhereTheWeightsCameFrom:
+    """By whatever way a detector or a whole model came in, the same is known of it."""
+
+    @pytest.fixture(params=['detector', 'whole'])
+    def kind(self, request):
+        return request.param
+
+    @pytest.fixture
+    def file(self, kind, build, tmp_path):
+        """A checkpoint of either kind, as training on several devices writes it."""
+        weights = build(seed=1).state_dict()
+        if kind == 'detector':
+            weights = {k: w for k, w in weights.items() if k.startswith(DETECTOR)}
+        path = tmp_path / f'{kind}.pth'
+        torch.save({'state_dict': weights}, path)
+        return str(path)
+
+    @pytest.fixture
+    def check(self, kind, make_images, make_sample, people):
+        """Both kinds train with frozen norms, and only a whole model predicts."""
+
+        def check(model):
+            if kind == 'detector':
+                with pytest.raises(RuntimeError, match='grouping is random'):
+                    predict(model, make_images, make_sample)
+            else:
+                assert predict(model, make_images, make_sample)
+            losses = train(model, make_images, make_sample, people)
+            assert torch.isfinite(losses['loss_center'])
+            assert predict(model, make_images, make_sample)
+
+        return check
+
+    def loaded(self, build, file):
+        model = build({'freeze_detector_bn': True}, trained=False)
+        load_checkpoint(model, file)
+        return model
+
+    @pytest.mark.parametrize('parts', [('',), ('backbone', 'head')], ids=['', 'parts'])
+    def test_initialisation(self, build, file, check, parts):
+        """``init_cfg`` of the model, or of its parts each."""
+        settings = {'freeze_detector_bn': True}
+        for part in parts:
+            init_cfg = dict(type='Pretrained', checkpoint=file)
+            if part:
+                init_cfg['prefix'] = f'{part}.'
+            if part == 'backbone':
+                # In place of None.
+                init_cfg['_delete_'] = True
+            settings[f'{part}.init_cfg'.strip('.')] = init_cfg
+        model = build(settings, trained=False)
+        model.init_weights()
+        check(model)
+
+    def test_copies(self, build, file, check):
+        check(copy.deepcopy(self.loaded(build, file)))
+
+    def test_pickles(self, build, file, check):
+        check(pickle.loads(pickle.dumps(self.loaded(build, file))))
+
+    def test_averages(self, build, file, check):
+        average = ExponentialMovingAverage(build(trained=False))
+        for _ in range(2):
+            average.update_parameters(self.loaded(build, file))
+        average.module.freeze_detector_bn = True
+        check(average.module)
+
+    def test_wrappers(self, build, file, check):
+        model = build({'freeze_detector_bn': True}, trained=False)
+        weights = torch.load(file)['state_dict']
+        wrapper = torch.nn.ModuleDict({'module': model})
+        weights = {f'module.{key}': weight for key, weight in weights.items()}
+        wrapper.load_state_dict(weights, strict=False)
+        check(model)
+
+    def test_files_of_several_devices(self, build, file, check):
+        content = torch.load(file)
+        content['state_dict'] = {
+            f'module.{key}': weight for key, weight in content['state_dict'].items()
+        }
+        torch.save(content, file)
+        check(self.loaded(build, file))
+
+    def test_a_resumed_training(
+        self, build, file, load, make_images, make_sample, people
+    ):
+        """What was trained and saved is a whole model."""
+        model = self.loaded(build, file)
+        train(model, make_images, make_sample, people)
+        resumed = build({'freeze_detector_bn': True}, trained=False)
+        load(resumed, model.state_dict())
+        assert predict(resumed, make_images, make_sample)
+        assert train(resumed, make_images, make_sample, people)
+
+
+def test_initial_weights_over_a_detector_are_noticed(
+    build, load, make_images, make_sample, people
+):
+    """Frozen norms are looked at again when other weights are loaded."""
+    model = build({'freeze_detector_bn': True})
+    assert train(model, make_images, make_sample, people)
+    load(model, build(trained=False).state_dict())
+    with pytest.raises(RuntimeError, match='initial statistics'):
+        train(model, make_images, make_sample, people)
 
 
 def test_callers_weights_are_left_alone(build):
@@ -175,6 +289,17 @@ def test_anything_else_is_refused(build, load, damage, message):
         load(model, damage(build(seed=1).state_dict()))
     for key, weight in model.state_dict().items():
         assert torch.equal(weight, before[key]), 'nothing is loaded half'
+
+
+@pytest.mark.parametrize(
+    ('weight', 'kind'), [('a text', 'str'), ([1.0, 2.0], 'list'), (None, 'NoneType')]
+)
+def test_weights_that_are_no_tensors_are_named(build, weight, kind):
+    model = build()
+    weights = {**model.state_dict(), 'backbone.conv1.weight': weight}
+    message = rf'no tensors: backbone\.conv1\.weight \({kind}\)'
+    with pytest.raises(CheckpointMismatchError, match=message):
+        model.load_state_dict(weights)
 
 
 @pytest.mark.parametrize('part', [dict, only(DETECTOR)], ids=['model', 'detector'])

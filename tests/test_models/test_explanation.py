@@ -35,8 +35,8 @@ def explaining(build):
 def test_the_most_attended_candidate_is_the_keypoint(
     explaining, make_images, make_sample, flip, seed
 ):
-    # A floor that leaves slots empty.
-    floor = {'head.decoder.score_floor': 0.5, 'head.decoder.min_candidates': 2}
+    # A floor that nothing reaches: the best two of each type are candidates.
+    floor = {'head.decoder.score_floor': 1e3, 'head.decoder.min_candidates': 2}
     model = explaining({'test_cfg.flip_test': flip, **floor}, seed)
     sizes = [(64, 64), (128, 64)]
     samples = [make_sample(size=size, image_size=(50, 60)) for size in sizes]
@@ -45,7 +45,7 @@ def test_the_most_attended_candidate_is_the_keypoint(
         candidates = found.candidates
         assert len(found) > 0
         assert found.attention.shape == (len(found), K, K * M)
-        assert candidates.valid.any() and not candidates.valid.all()
+        assert candidates.valid.reshape(K, M).sum(1).tolist() == [2] * K
         np.testing.assert_allclose(
             found.attention[..., candidates.valid].sum(-1), 1, atol=1e-5
         )
@@ -76,13 +76,12 @@ def test_unlikely_centers_score_their_own_probability(
     explaining, make_images, make_sample
 ):
     model = explaining({'test_cfg.flip_test': True})
+    for module in model.head.grouping.grouping_modules:
+        torch.nn.init.constant_(module.center_mlp[-1].bias, -20)
     (sample,) = predict(model, make_images((128, 64)), [make_sample(size=(128, 64))])
     found = sample.pred_instances
-    unlikely = found.center_scores < 0.5
-    assert unlikely.any()
-    np.testing.assert_array_equal(
-        found.center_scores[unlikely], found.bbox_scores[unlikely]
-    )
+    assert len(found) > 0 and (found.center_scores < 0.5).all()
+    np.testing.assert_array_equal(found.center_scores, found.bbox_scores)
 
 
 def test_everything_lies_in_image_pixels(explaining, make_images, make_sample):
@@ -112,7 +111,10 @@ def test_poses_left_out_take_their_attention_with_them(
     images, size = make_images((128, 64)), (128, 64)
     (everything,) = predict(explaining(), images, [make_sample(size=size)])
     everything = everything.pred_instances
-    threshold = float(np.median(everything.bbox_scores))
+    # In the middle of the widest gap, which no rounding closes.
+    ordered = np.sort(everything.bbox_scores)
+    gap = np.diff(ordered).argmax()
+    threshold = float(ordered[gap : gap + 2].mean())
     model = explaining({'test_cfg.score_thr': threshold})
     (kept,) = predict(model, images, [make_sample(size=size)])
     kept = kept.pred_instances

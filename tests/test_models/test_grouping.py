@@ -2,6 +2,7 @@
 """The grouping transformer: invariances, masks, stages."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -224,6 +225,55 @@ def test_dropout_is_in_the_encoder_only():
     assert (other.center - after.center).abs().max() > 1e-3
 
 
+# Where an encoder layer drops: the module, and the name of its probability.
+DROPOUTS = {
+    'attention weights': ('self_attn.attn', 'dropout'),
+    'what attention adds': ('self_attn.dropout_layer', 'p'),
+    'hidden layer': ('ffn.layers.0.2', 'p'),
+    'what the hidden layer adds': ('ffn.layers.2', 'p'),
+}
+dropouts = pytest.mark.parametrize('place', DROPOUTS)
+
+
+@dropouts
+def test_dropout_is_at_every_place_of_every_layer(place):
+    path, name = DROPOUTS[place]
+    for layer in GroupingTransformer(**SETTINGS, dropout=0.3).encoder:
+        assert getattr(layer.get_submodule(path), name) == 0.3
+
+
+@dropouts
+def test_dropout_acts_at_each_place(place):
+    transformer = GroupingTransformer(**SETTINGS, dropout=0.0).train()
+    tokens = make_tokens()
+    assert_equal(transformer(*tokens)[-1], transformer(*tokens)[-1])
+    path, name = DROPOUTS[place]
+    setattr(transformer.encoder[0].get_submodule(path), name, 0.5)
+    (one, *_), (other, *_) = transformer(*tokens), transformer(*tokens)
+    assert (one.center - other.center).abs().max() > 1e-3
+
+
+def test_linear_layers_begin_as_xavier_says():
+    """Uniform within sqrt(6 / (in + out)), biases zero."""
+    transformer = GroupingTransformer(K)
+    transformer.init_weights()
+    linear = {
+        name: module
+        for name, module in transformer.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }
+    parts = {name.split('.')[0] for name in linear}
+    assert parts == {'initial_mlp', 'position_linear', 'encoder', 'grouping_modules'}
+    for name, layer in linear.items():
+        bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
+        assert not layer.bias.any(), name
+        assert layer.weight.abs().max() <= bound, name
+        if layer.weight.numel() > 10_000:
+            assert layer.weight.abs().max() > 0.99 * bound, name
+            spread = layer.weight.std().item()
+            assert spread == pytest.approx(bound / 3**0.5, rel=0.05), name
+
+
 @variants
 @torch.no_grad()
 def test_compiled_agrees_with_eager(variant):
@@ -251,6 +301,21 @@ def test_a_copy_of_a_compiled_one_has_weights_of_its_own():
     (after,) = compiled(*tokens, last_only=True)
     assert torch.equal(before.visibility, after.visibility)
     assert not torch.allclose(changed.visibility, after.visibility)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('called_before', [False, True])
+def test_a_compiled_one_can_be_pickled(called_before):
+    """As saving a model whole and sending it to another process do."""
+    compiled = make(compile_options=dict(backend='aot_eager'))
+    tokens = make_tokens()
+    if called_before:
+        compiled(*tokens, last_only=True)
+    other = pickle.loads(pickle.dumps(compiled))
+    (expected,) = compiled(*tokens, last_only=True)
+    (found,) = other(*tokens, last_only=True)
+    assert other._compiled is not None
+    assert_equal(found, expected)
 
 
 def test_self_attention_asks_for_no_weights():

@@ -77,12 +77,12 @@ def group_by_type_and_distance(grouping):
             module.attention.query.bias[rows][k] = 1e5
 
 
-def features_of(people, scores=(1.0, 0.6, 0.8)):
+def features_of(people, scores=(1.0, 0.6, 0.8), size=SIZE):
     """Gaussians of the keypoints and of their mean at a quarter of the input."""
     points = torch.cat((people, people.float().mean(1, keepdim=True)), 1)
     places = (points + 0.5) / 4 - 0.5
     y, x = torch.meshgrid(
-        torch.arange(SIZE[1] // 4), torch.arange(SIZE[0] // 4), indexing='ij'
+        torch.arange(size[1] // 4), torch.arange(size[0] // 4), indexing='ij'
     )
     squared = (x - places[..., 0, None, None]) ** 2
     squared = squared + (y - places[..., 1, None, None]) ** 2
@@ -159,6 +159,31 @@ def test_people_in_padding_are_not_found(head):
     both = torch.cat([features_of(PEOPLE), mirrored(features_of(PEOPLE))])
     poses, _, _ = find(head, both, mask, FLIP_TYPES)
     check_poses(poses, PEOPLE[:1])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('flip_indices', [None, FLIP_TYPES])
+def test_half_precision_keeps_coordinates_beyond_256(head, dtype, flip_indices):
+    """Pixels and quarters of them, which half precision cannot hold there."""
+    person = PEOPLE[:1] + torch.tensor([256, 0])
+    assert person[..., 0].min() > 256
+    # What half precision takes is what single precision is given.
+    features = features_of(person, size=(SIZE[0] + 256, SIZE[1])).to(dtype).float()
+    if flip_indices is not None:
+        features = torch.cat((features, mirrored(features)))
+    with torch.no_grad():
+        for module in head.grouping.grouping_modules:
+            # One candidate of each type, and nothing beyond the range of float16.
+            module.attention.query.bias.mul_(0.1)
+    expected, _, _ = find(head, features, flip_indices=flip_indices)
+    with torch.autocast('cpu', dtype):
+        poses, output, _ = find(head, features, flip_indices=flip_indices)
+    assert output.center.dtype == dtype
+    check_poses(expected, person)
+    check_poses(poses, person)
+    assert torch.equal(poses.keypoints[:, 0], expected.keypoints[:, 0])
+    steps = (poses.keypoints[:, 0] - 0.5 - person).abs()
+    assert torch.equal(steps, torch.full_like(steps, REACH))
 
 
 def test_images_of_a_batch_do_not_mix(head):

@@ -62,19 +62,20 @@ def open_head(make_head):
     return head
 
 
-def place(people, tags, visible=None):
+def place(people, tags, visible=None, side=16):
     """Heatmaps and tags at a quarter of the input.
 
     Args:
+        side: Of the maps, a quarter of the input's at some test scale.
         people: (N, K, 2) in input pixels.
         tags: N numbers, one for all keypoints of a person.
         visible: (N, K), all if not given.
     """
-    y, x = torch.meshgrid(torch.arange(16), torch.arange(16), indexing='ij')
-    maps, tag_maps = torch.zeros(2, 1, K, 16, 16)
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing='ij')
+    maps, tag_maps = torch.zeros(2, 1, K, side, side)
     visible = np.ones(people.shape[:2]) if visible is None else np.array(visible)
     for n, k in zip(*visible.nonzero(), strict=True):
-        px, py = (people[n, k] + 0.5) / 4 - 0.5
+        px, py = (people[n, k] + 0.5) * side / SIZE[0] - 0.5
         squared = (x - px) ** 2 + (y - py) ** 2
         maps[0, k] = torch.maximum(maps[0, k], torch.exp(-squared / 2))
         tag_maps[0, k][squared < 6] = tags[n]
@@ -104,6 +105,36 @@ def test_people_come_back(open_head, people, make_sample, flip):
     np.testing.assert_allclose(by_first_keypoint(found), people, rtol=0, atol=1.5)
     assert (found.keypoint_scores > 0.3).all()
     np.testing.assert_allclose(found.bbox_scores, found.keypoint_scores.mean(1), 1e-5)
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_several_scales_have_the_tags_of_scale_1(open_head, people, make_sample, flip):
+    """At the others both persons bear one tag, by which they would be one."""
+    sample = make_sample()
+    feats = [
+        (place(people, tags, side=side),)
+        for side, tags in ((16, (0.0, 3.0)), (8, (0.0, 0.0)), (32, (0.0, 0.0)))
+    ]
+    if flip:
+        flip_indices = sample.metainfo['flip_indices']
+        feats = [[scale, (mirrored(scale[0], flip_indices, 5.0),)] for scale in feats]
+    test_cfg = dict(flip_test=flip, multiscale_test=True)
+    (found,) = open_head.predict(feats, [sample], test_cfg)
+    assert len(found) == 2
+    np.testing.assert_allclose(by_first_keypoint(found), people, rtol=0, atol=1.5)
+
+
+def test_several_scales_share_the_heatmaps(open_head, people, make_sample):
+    """A keypoint that is seen at another scale only is found."""
+    seen = np.ones((2, K))
+    seen[0, 1] = 0
+    feats = [
+        (place(people, (0.0, 3.0), seen),),
+        (place(people, (0.0, 3.0), side=32),),
+    ]
+    (found,) = open_head.predict(feats, [make_sample()], dict(multiscale_test=True))
+    scores = found.keypoint_scores[found.keypoints[:, 0, 0].argsort()]
+    assert (scores[0, 1] > 0.2) and (scores[0, 1] < scores[0, [0, 2, 3, 4]]).all()
 
 
 def test_tags_decide_and_not_distance(open_head, people, make_sample):

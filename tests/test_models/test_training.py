@@ -155,9 +155,7 @@ class TestFrozenNorms:
     def test_detector_norms_stay_and_the_residual_cnns_train(
         self, build, make_sample, compute_losses, people, frozen
     ):
-        model = build({'freeze_detector_bn': frozen})
-        model.load_state_dict(model.state_dict())
-        model.train()
+        model = build({'freeze_detector_bn': frozen}).train()
         before = self.norms(model)
         self.step(model, compute_losses, make_sample(people))
         detector, others = self.norms(model)
@@ -184,8 +182,20 @@ class TestFrozenNorms:
     def test_frozen_without_a_detector_is_an_error(
         self, build, make_sample, compute_losses, people
     ):
-        model = build({'freeze_detector_bn': True}).train()
+        model = build({'freeze_detector_bn': True}, trained=False).train()
         with pytest.raises(RuntimeError, match=r'load_from=.*freeze_detector_bn=False'):
             compute_losses(model, [make_sample(people)])
-        model.load_state_dict(model.state_dict())
+        model.load_state_dict(build().state_dict())
         compute_losses(model, [make_sample(people)])
+
+    @pytest.mark.parametrize('part', ['backbone.stage4', 'head.detector.blocks'])
+    def test_a_part_of_the_detector_is_not_enough(
+        self, build, make_sample, compute_losses, people, part
+    ):
+        """As a file leaves it that fits a part only, which the host just logs."""
+        model = build({'freeze_detector_bn': True}).train()
+        for module in model.get_submodule(part).modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.reset_running_stats()
+        with pytest.raises(RuntimeError, match='initial statistics'):
+            compute_losses(model, [make_sample(people)])
