@@ -45,19 +45,10 @@ def scenes():
 
 @pytest.fixture(scope='module')
 def held_out(tmp_path_factory):
-    """The default held-out set, and the CPU seconds each image took."""
+    """The folder of the default held-out set."""
     folder = tmp_path_factory.mktemp('crowd') / 'default'
-    seconds = []
-
-    def watch(images, total):
-        start = time.process_time()
-        for image in images:
-            seconds.append(time.process_time() - start)
-            yield image
-            start = time.process_time()
-
-    generate_crowd(folder, CrowdSpec(num_train=0), progress=watch)
-    return folder, seconds
+    generate_crowd(folder, CrowdSpec(num_train=0))
+    return folder
 
 
 @pytest.fixture(scope='module')
@@ -260,7 +251,7 @@ def test_held_out_set_is_hard_as_crowds_are(held_out):
 
     Close is within 0.3 of the root of the annotated `area`.
     """
-    data = json.loads((held_out[0] / 'annotations' / 'val.json').read_text())
+    data = json.loads((held_out / 'annotations' / 'val.json').read_text())
     assert len(data['images']) == 250
     indices = [image['crowdIndex'] for image in data['images']]
     assert np.mean(indices) >= 0.3
@@ -282,11 +273,6 @@ def test_held_out_set_is_hard_as_crowds_are(held_out):
     assert total > 10_000
     assert close / total >= 0.25
     assert crowds >= 20 and unannotated >= 20
-
-
-def test_a_thousand_images_take_less_than_a_minute(held_out):
-    # The median, as other processes slow down some of the images.
-    assert np.median(held_out[1]) < 0.06
 
 
 def test_crowding_raises_the_crowd_index():
