@@ -76,9 +76,9 @@ def broken(value: Any) -> Any:
         return not value
     if isinstance(value, str):
         return OTHER_NAMES[value]
-    if isinstance(value, tuple | list):
-        return type(value)(broken(entry) for entry in value)
-    return 2 * value + 1
+    if isinstance(value, tuple):
+        return tuple(broken(entry) for entry in value)
+    return 2 * value or 1
 
 
 def find_literals(file: Path) -> Iterator[Literal]:
@@ -111,15 +111,46 @@ def bases_of(file: Path) -> set[Path]:
 
 
 def find_red(name: str, config: Config) -> set[str]:
-    """Checks of a config that are red; all of them if it cannot be built."""
+    """Checks of a config that are red; raises what the building of it raises."""
     built, red = Built(config), set()
+    _ = built.model, built.train, built.test
     for label, check in checks_of(name).items():
         try:
             if check(built):
                 red.add(label)
-        except (ArithmeticError, AttributeError, LookupError):
+        except (AttributeError, LookupError):
+            # There is no such part.
             red.add(label)
     return red
+
+
+class Memory:
+    """What the host's reader made of each file, while that stands.
+
+    A changed value concerns one file and those that inherit from it; reading all others
+    again would take most of the time.
+    """
+
+    def __init__(self) -> None:
+        self._read = Config._file2dict
+        self._kept: dict[Path, tuple] = {}
+
+    def __enter__(self) -> 'Memory':
+        Config._file2dict = self._read_once
+        return self
+
+    def __exit__(self, *_) -> None:
+        Config._file2dict = staticmethod(self._read)
+
+    def forget(self, files: set[Path]) -> None:
+        for file in files:
+            self._kept.pop(file, None)
+
+    def _read_once(self, filename: str, *args, **kwargs) -> tuple:
+        file = Path(filename).resolve()
+        if file not in self._kept:
+            self._kept[file] = self._read(filename, *args, **kwargs)
+        return copy.deepcopy(self._kept[file])
 
 
 class Mutation:
@@ -127,11 +158,12 @@ class Mutation:
 
     Args:
         folder (Path): A copy of the configs.
+        memory (Memory): Of the files in there.
         only (str): Expression that ``config: row`` holds.
     """
 
-    def __init__(self, folder: Path, only: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, memory: Memory, only: str) -> None:
+        self.folder, self.memory = folder, memory
         self.originals = {name: Built.read(name, folder).config for name in ALL}
         self.files = {name: bases_of(folder / f'{name}.py') for name in ALL}
         self.left = {
@@ -141,6 +173,7 @@ class Mutation:
             if re.search(only, f'{name}: {row}')
         }
         self.count = len(self.left)
+        self.count_all = sum(len(checks_of(name)) for name in ALL)
 
     def check_originals(self) -> list[str]:
         """What is wrong before anything is broken."""
@@ -155,17 +188,23 @@ class Mutation:
         names = {name for name, _ in self.left}
         files = set().union(*(self.files[name] for name in names))
         outcomes: dict[str, list[Literal]] = {'red': [], 'refused': [], 'green': []}
+        folder_files = set(self.folder.rglob('*.py'))
         for file in sorted(files - {self.folder / 'host.py'}):
             text = file.read_text()
             literals = sorted(find_literals(file))
             heirs = sorted(name for name in names if file in self.files[name])
+            stale = {f for f in folder_files if file in bases_of(f)}
             for index, literal in enumerate(literals, 1):
                 show(
                     f'{file.name}: {index}/{len(literals)}, {len(self.left)} rows left'
                 )
+                if not self.left and self.count < self.count_all:
+                    return outcomes
                 literal.write_broken(text)
+                self.memory.forget(stale)
                 outcomes[self._try(heirs)].append(literal)
-            file.write_text(text)
+                file.write_text(text)
+            self.memory.forget(stale)
         return outcomes
 
     def _try(self, names: list[str]) -> str:
@@ -186,18 +225,27 @@ class Mutation:
                 self.left -= {(name, row) for row in red}
         return outcome
 
-    def break_defaults(self) -> int:
-        """Set what only a class's default holds; returns how many rows that were."""
+    def break_alone(self) -> int:
+        """Change the values of rows that are left, each by itself in one config.
+
+        They are defaults of classes, which no file holds, or such that whoever changes
+        them cannot build the model, which is red enough.
+
+        Returns:
+            int: How many rows turned red.
+        """
         before = len(self.left)
         for name, path in sorted(self.left):
             show(f'{name}: {path}')
             rows = [row for row in VALUES if name in row.configs and row.path == path]
             config = copy.deepcopy(self.originals[name])
-            for row in rows:
-                if set_value(config, path, broken(row.value)):
-                    self.left -= {(name, path)} & {
-                        (name, red) for red in find_red(name, config)
-                    }
+            if not any(set_value(config, path, broken(row.value)) for row in rows):
+                continue
+            try:
+                red = find_red(name, config)
+            except Exception:
+                red = {path}
+            self.left -= {(name, path)} & {(name, label) for label in red}
         return before - len(self.left)
 
 
@@ -239,9 +287,9 @@ def main() -> int:
     args = parser.parse_args()
     warnings.simplefilter('ignore')
     MMLogger.get_instance('mmengine', log_level='ERROR')
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Memory() as memory:
         copy_configs(Path(folder) / 'configs')
-        mutation = Mutation((Path(folder) / 'configs').resolve(), args.only)
+        mutation = Mutation((Path(folder) / 'configs').resolve(), memory, args.only)
         if not mutation.left:
             parser.error(f'no row matches --only {args.only}')
         wrong = mutation.check_originals()
@@ -249,13 +297,13 @@ def main() -> int:
             print('Red before anything is broken:', *wrong, sep='\n  ')
             return 1
         outcomes = mutation.break_literals()
-        by_default = mutation.break_defaults()
+        alone = mutation.break_alone()
     show('')
     counts = ', '.join(f'{len(found)} {name}' for name, found in outcomes.items())
     print(f'{sum(map(len, outcomes.values()))} values broken: {counts}.')
     print(
         f'{mutation.count - len(mutation.left)} of {mutation.count} rows turned red, '
-        f"{by_default} of them by an argument in place of a class's default."
+        f'{alone} of them by a value set in that config alone.'
     )
     if args.green:
         print('Held by no row:', *outcomes['green'], sep='\n  ')

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configs as they are built: what a training or a test would really use."""
 
+import copy
 import json
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,17 @@ def _as_text(part: Any) -> str:
 @lru_cache(maxsize=64)
 def _build_model(text: str) -> nn.Module:
     model = json.loads(text)
-    model['backbone']['init_cfg'] = None
+    # Copies of one, for building it takes longest.
+    backbone = _build_backbone(_as_text(model['backbone'] | {'init_cfg': None}))
+    model['backbone'] = dict(type=partial(copy.deepcopy, backbone))
     with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpose'):
         return MODELS.build(model)
+
+
+@lru_cache(maxsize=64)
+def _build_backbone(text: str) -> nn.Module:
+    with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpose'):
+        return MODELS.build(json.loads(text))
 
 
 def _build_pipeline(loader: dict) -> dict[str, Any]:
@@ -131,10 +140,11 @@ def _run_schedulers(text: str, length: int) -> list[float]:
         PARAM_SCHEDULERS.build(scheduler, default_args=dict(optimizer=optimizer))
         for scheduler in json.loads(text)
     ]
+    # Or the schedulers would warn that they come too early.
+    optimizer.step()
     factors = []
     for _ in range(length):
         factors.append(optimizer.param_groups[0]['lr'])
-        optimizer.step()
         for scheduler in schedulers:
             scheduler.step()
     return factors
