@@ -135,7 +135,11 @@ def test_two_processes_find_and_score_what_one_does(test, folder):
     annotate_as_predicted(annotations / 'val.json', annotations / 'found.json', poses)
     one, _ = test(1, 'annotations/found.json')
     two, shared = test(2, 'annotations/found.json')
-    assert two == one > 0.5
+    assert one > 0.5
+    assert two == pytest.approx(one, abs=1e-3)
+    # Batches are composed in another way, and their sums round in another.
     for image, expected in poses.items():
         for field in ('keypoints', 'keypoint_scores', 'bbox_scores'):
-            np.testing.assert_array_equal(shared[image][field], expected[field])
+            np.testing.assert_allclose(
+                shared[image][field], expected[field], rtol=1e-5, atol=1e-5
+            )
