@@ -164,8 +164,8 @@ def test_models_that_do_not_fit(run, models, noise, tmp_path, capsys):
         (['--model', 'x', 'nothing', checkpoint], 'no config nothing'),
         (['--model', 'x', config, 'nothing.pth'], 'no checkpoint nothing.pth'),
         (['--model', 'x', 'centergroup_tiny', checkpoint], 'does not fit'),
-        (['--model', 'x', config, f'{tmp_path}/a.png'], 'a.png is no checkpoint'),
-        (['--model', 'x', config, f'{tmp_path}/empty.pth'], 'empty.pth is no check'),
+        (['--model', 'x', config, f'{tmp_path}/a.png'], 'cannot be read as a check'),
+        (['--model', 'x', config, f'{tmp_path}/empty.pth'], 'empty.pth is empty'),
         (['--model', 'x', config, checkpoint, '--show', 'pairs'], 'no attention'),
         (['--cfg-options', 'data_mode=topdown'], "data_mode='topdown'"),
     ):
