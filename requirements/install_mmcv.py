@@ -128,7 +128,8 @@ def try_wheel(version: str, *options: str, quiet: bool = False) -> bool:
             if quiet:
                 return False
             raise RuntimeError(
-                'the build of mmcv failed; see above. `make env` does without.'
+                'the build of mmcv failed; see above. `make env` does without its '
+                'operators.'
             ) from error
         (wheel,) = Path(folder).glob('*.whl')
         remove()
