@@ -168,11 +168,9 @@ def _take(
         adapted.by_type.append(key)
 
 
-def _types_of(checkpoint: object, source: str) -> list[str]:
+def _types_of(checkpoint: Mapping, source: str) -> list[str]:
     """Names of a checkpoint's keypoint types."""
-    if not isinstance(checkpoint, dict) or not isinstance(
-        checkpoint.get('state_dict'), dict
-    ):
+    if 'state_dict' not in checkpoint:
         raise ValueError(
             f'{source} has no "state_dict"; expected a checkpoint of this package.'
         )

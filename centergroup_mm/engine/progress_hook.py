@@ -9,11 +9,11 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 
 from ..visualization import AnnotatedImage, draw_comparison, most_crowded
 from .atomic_files import write_atomically
+from .training_state import bare_model
 
 
 @HOOKS.register_module()
@@ -56,7 +56,7 @@ class ProgressPicturesHook(Hook):
     def _draw(self, runner, path: Path) -> None:
         dataset = runner.val_dataloader.dataset
         images = most_crowded(dataset.ann_file, self.num_images)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         was_training = model.training
         model.eval()
         try:

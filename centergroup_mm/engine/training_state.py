@@ -21,7 +21,7 @@ def get_training_state(runner) -> dict[str, Any]:
     # A step leaves none.
     gradients = {
         name: parameter.grad
-        for name, parameter in _model(runner).named_parameters()
+        for name, parameter in bare_model(runner).named_parameters()
         if parameter.grad is not None
     }
     if gradients:
@@ -32,7 +32,7 @@ def get_training_state(runner) -> dict[str, Any]:
 
 def set_gradients(runner, state: dict[str, Any]) -> None:
     """Put the gathered gradients back."""
-    parameters = dict(_model(runner).named_parameters())
+    parameters = dict(bare_model(runner).named_parameters())
     for name, gradient in state['gradients'].items():
         if name in parameters:
             parameter = parameters[name]
@@ -52,5 +52,6 @@ def set_own_random_states(state: dict[str, Any]) -> bool:
     return True
 
 
-def _model(runner) -> nn.Module:
+def bare_model(runner) -> nn.Module:
+    """The model of a runner, without the wrapper of distributed training."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -11,6 +11,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor
 
+from ..ops.flip import split_views
 from .checkpoints import holds_grouping
 from .explanation import explanation_to_image
 from .trained import any_is_initial, batch_norms
@@ -152,7 +153,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         for images in scales:
             if flip:
                 views = self.extract_feat(torch.cat((images, images.flip(-1))))
-                feats.append(list(zip(*(f.chunk(2) for f in views), strict=True)))
+                feats.append(list(zip(*map(split_views, views), strict=True)))
             else:
                 feats.append(self.extract_feat(images))
         if not self.test_cfg.get('multiscale_test', False):

@@ -10,7 +10,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
 from torch import Tensor, nn
 
-from ..losses.means import mean_over_batch
+from ..losses.means import masked_mean, mean_over_batch
 from ..ops.fusion import fuse_heatmaps
 from ..ops.nearest import inside_boxes, nearest_candidates
 from ..ops.regression import (
@@ -239,7 +239,7 @@ class CenterNetHead(BaseHead):
             for branch in (self.offset_branch, self.box_branch)
         )
         joints = pixels[:, None] + offsets.unflatten(-1, (-1, 2))
-        errors = F.l1_loss(joints, keypoints, reduction='none').sum(-1) * visible
+        errors = F.l1_loss(joints, keypoints, reduction='none').sum(-1)
         box_errors = F.l1_loss(
             absolute_boxes(pixels, sides),
             visible_extents(keypoints, visible),
@@ -250,8 +250,7 @@ class CenterNetHead(BaseHead):
         )
         return dict(
             **heatmap_losses,
-            loss_offset=self.offset_weight
-            * mean_over_batch(errors.sum(), visible.sum()),
+            loss_offset=self.offset_weight * masked_mean(errors, visible),
             loss_box=self.box_weight
             * mean_over_batch(box_errors.sum(), images.new_full((), len(images))),
         )

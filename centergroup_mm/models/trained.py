@@ -33,10 +33,3 @@ def any_is_initial(norms: Iterable[_BatchNorm]) -> bool:
         (norm.running_mean == 0).all() & (norm.running_var == 1).all() for norm in norms
     ]
     return bool(torch.stack(initial).any()) if initial else False
-
-
-@torch.no_grad()
-def reset_statistics(norms: Iterable[_BatchNorm]) -> None:
-    """Begin the statistics anew, as of layers that are to be trained again."""
-    for norm in norms:
-        norm.reset_running_stats()
