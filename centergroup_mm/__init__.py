@@ -13,6 +13,10 @@ check_host()
 
 # Registration: importing a sub-package puts its modules into the registries.
 from . import codecs, datasets, engine, losses, models, task_modules, visualization
+from .engine.checkpoint_safety import allow_own_checkpoints
+
+# Reading must be safe from the first checkpoint on, wherever it is read.
+allow_own_checkpoints()
 
 __all__ = [
     '__version__',

@@ -22,7 +22,7 @@ from mim_command import run_mim
 from mmengine.config import Config, DictAction
 from training import shown
 
-from centergroup_mm.report import error_sections, points
+from centergroup_mm.lab.report import error_sections, points
 
 
 def test_model(

@@ -28,7 +28,7 @@ from mmengine.config import DictAction
 from rich.console import Console
 from rich.progress import track
 
-from centergroup_mm.benchmark import (
+from centergroup_mm.lab.benchmark import (
     DTYPES,
     Method,
     Settings,
@@ -39,7 +39,7 @@ from centergroup_mm.benchmark import (
     peak_bytes,
     time_methods,
 )
-from centergroup_mm.benchmark.report import (
+from centergroup_mm.lab.benchmark.report import (
     describe_machine,
     to_markdown,
     write_json,

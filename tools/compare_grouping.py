@@ -32,9 +32,9 @@ from mmpose.registry import DATASETS
 from rich.progress import track
 from training import train_once
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
-from centergroup_mm.engine.atomic_files import write_atomically
-from centergroup_mm.evaluation import (
+from centergroup_mm.files import write_atomically
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+from centergroup_mm.lab.evaluation import (
     Poses,
     Truth,
     analyze_errors,
@@ -43,8 +43,8 @@ from centergroup_mm.evaluation import (
     best_pose_threshold,
     load_truth,
 )
-from centergroup_mm.evaluation.oracle import TrueHeatmaps
-from centergroup_mm.evaluation.prediction import TimedPrediction, predict_images
+from centergroup_mm.lab.evaluation.oracle import TrueHeatmaps
+from centergroup_mm.lab.evaluation.prediction import TimedPrediction, predict_images
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 DETECTOR = 'higherhrnet_tiny_center.py'

@@ -24,7 +24,7 @@ from mmpose.apis import MMPoseInferencer
 from rich.progress import track
 from training import check_unused, shown, train_once
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 from centergroup_mm.visualization import draw_comparison, most_crowded
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'centergroup_tiny.py'

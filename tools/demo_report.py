@@ -10,8 +10,7 @@ from error_report import data_of_config, write_report
 from mmengine.config import Config
 from mmpose.apis import inference_bottomup, init_model
 
-from centergroup_mm.engine import read_training_log
-from centergroup_mm.report import (
+from centergroup_mm.lab.report import (
     curves_section,
     error_sections,
     pictures_section,
@@ -21,6 +20,7 @@ from centergroup_mm.visualization import (
     AnnotatedImage,
     comparison_tiles,
     draw_attention,
+    read_training_log,
     style_from_meta,
 )
 from centergroup_mm.visualization.comparison import TITLES

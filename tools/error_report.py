@@ -14,9 +14,9 @@ from rich.progress import track
 
 from centergroup_mm.datasets import load_metainfo
 from centergroup_mm.datasets.sigmas import choose_sigmas
-from centergroup_mm.engine.atomic_files import write_atomically
-from centergroup_mm.evaluation import Truth, load_poses, load_truth
-from centergroup_mm.report import ErrorReport, Section, page, report_errors
+from centergroup_mm.files import write_atomically
+from centergroup_mm.lab.evaluation import Truth, load_poses, load_truth
+from centergroup_mm.lab.report import ErrorReport, Section, page, report_errors
 
 
 @dataclass(frozen=True)

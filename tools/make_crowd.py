@@ -12,7 +12,7 @@ import sys
 from command_line import run_tool
 from rich.progress import track
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -14,7 +14,8 @@ from mmpose.apis.inference import dataset_meta_from_config
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from .files import checkpoint_bytes, write_together
+from ..files import write_together
+from .content import checkpoint_bytes
 from .type_rows import find_rule, heatmap_types
 
 TOKENIZER_STATISTICS = re.compile(r'head\.tokenizer\..*\.running_(mean|var)')

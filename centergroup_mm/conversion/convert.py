@@ -10,6 +10,7 @@ from mmpose.apis.inference import dataset_meta_from_config
 from torch import Tensor
 
 from ..checkpoint_files import CheckpointFileError, shown_name
+from ..files import check_free, write_together
 from .completeness import check_complete, describe_problems
 from .config_writer import (
     base_name,
@@ -18,7 +19,7 @@ from .config_writer import (
     literal,
     load_base,
 )
-from .files import check_free, checkpoint_bytes, write_together
+from .content import checkpoint_bytes
 from .key_mapping import Layout, find_layout, rename_keys
 from .sizes import model_sizes, num_types
 from .weights import describe_infinite, read_weights

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ..checkpoint_files import CheckpointFileError, safetensors_bytes, shown_name
-from .files import checkpoint_bytes, plain, write_together
+from ..files import write_together
+from .content import checkpoint_bytes, plain
 from .weights import describe_infinite, in_own_memory, read_source
 
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from .atomic_files import FRAGMENT
+from ..files import FRAGMENT
 
 # Names the checkpoint to resume from; written by the host.
 POINTER = 'last_checkpoint'

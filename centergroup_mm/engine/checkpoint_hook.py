@@ -10,8 +10,9 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 
+from ..files import write_atomically
 from ..folder_lock import FolderLock
-from .atomic_files import AtomicLocalBackend, write_atomically
+from .atomic_backend import AtomicLocalBackend
 from .checkpoint_folder import POINTER, CheckpointFolder, is_whole, named_checkpoint
 from .training_state import get_training_state
 

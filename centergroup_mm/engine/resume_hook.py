@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from mmpose.registry import HOOKS
 
-from .atomic_files import write_atomically
+from ..files import write_atomically
 from .random_states import get_random_states, set_random_states
 from .training_state import set_gradients, set_own_random_states
 

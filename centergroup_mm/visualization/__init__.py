@@ -15,10 +15,13 @@ from .attention import check_layers, draw_attention, overlay_heatmaps, style_fro
 from .columns import place_side_by_side
 from .comparison import comparison_tiles, draw_comparison
 from .curves import draw_curves, draw_curves_as_svg
+from .curves_hook import TrainingCurvesHook
 from .explained import ExplainedPoses, Explanation
 from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
 from .painter import LAYERS, NEED_EXPLANATION, Style
 from .people import AnnotatedImage, annotated_people, most_crowded, predicted_people
+from .progress_hook import ProgressPicturesHook
+from .training_log import read_training_log
 from .visualizer import CenterGroupVisualizer
 
 __all__ = [
@@ -29,7 +32,9 @@ __all__ = [
     'DrawnPeople',
     'ExplainedPoses',
     'Explanation',
+    'ProgressPicturesHook',
     'Style',
+    'TrainingCurvesHook',
     'annotated_people',
     'check_layers',
     'comparison_tiles',
@@ -45,5 +50,6 @@ __all__ = [
     'place_side_by_side',
     'person_colour',
     'predicted_people',
+    'read_training_log',
     'style_from_meta',
 ]

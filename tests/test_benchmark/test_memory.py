@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from centergroup_mm.benchmark import Method, Settings, dense_features, peak_bytes
+from centergroup_mm.lab.benchmark import Method, Settings, dense_features, peak_bytes
 
 MEBIBYTE = 2**20
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from centergroup_mm.benchmark.people import (
+from centergroup_mm.codecs import CenterHeatmap
+from centergroup_mm.lab.benchmark.people import (
     NOISE,
     PlacedDetector,
     draw_maps,
     place_people,
 )
-from centergroup_mm.codecs import CenterHeatmap
 
 SIZE = (192, 128)
 K = 5

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from mmpose.apis import MMPoseInferencer
 
 from centergroup_mm.checkpoint_files import CheckpointFileError, read_checkpoint
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 
 REPO_ROOT = Path(__file__).resolve().parents[2]

@@ -11,6 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import torch
+
+# A forked child has none of its parent's threads: work that is handed to them would
+# never be done.
+torch.set_num_threads(1)
+cv2.setNumThreads(0)
+
 
 @dataclass
 class Outcome:

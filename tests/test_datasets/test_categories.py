@@ -10,7 +10,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 from centergroup_mm.datasets.categories import as_one_category
-from centergroup_mm.evaluation import load_truth
+from centergroup_mm.lab.evaluation import load_truth
 
 NAMES = ['head', 'left_hand', 'right_hand', 'left_foot', 'right_foot']
 CAT = {'id': 7, 'name': 'cat', 'keypoints': NAMES}

@@ -17,10 +17,10 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-from centergroup_mm.datasets import synthetic
 from centergroup_mm.datasets.masks import decode_rle
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd, make_image
-from centergroup_mm.datasets.synthetic.annotate import (
+from centergroup_mm.lab import crowd as synthetic
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd, make_image
+from centergroup_mm.lab.crowd.annotate import (
     MIN_SEEN,
     annotate_scene,
     crowd_index,
@@ -28,11 +28,11 @@ from centergroup_mm.datasets.synthetic.annotate import (
     hides_itself,
     label_points,
 )
-from centergroup_mm.datasets.synthetic.body import sample_body
-from centergroup_mm.datasets.synthetic.generate import image_rng
-from centergroup_mm.datasets.synthetic.keypoints import ANATOMY, KEYPOINT_SETS
-from centergroup_mm.datasets.synthetic.outfit import Palette, sample_outfit
-from centergroup_mm.datasets.synthetic.scene import sample_places, sample_scene
+from centergroup_mm.lab.crowd.body import sample_body
+from centergroup_mm.lab.crowd.generate import image_rng
+from centergroup_mm.lab.crowd.keypoints import ANATOMY, KEYPOINT_SETS
+from centergroup_mm.lab.crowd.outfit import Palette, sample_outfit
+from centergroup_mm.lab.crowd.scene import sample_places, sample_scene
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_crowd.py'
 SMALL = CrowdSpec(num_train=5, num_val=4, size=128, seed=3)

@@ -37,8 +37,8 @@ from mmpose.registry import METRICS
 
 import centergroup_mm
 from centergroup_mm.checkpoint_files import read_checkpoint
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 from centergroup_mm.engine.checkpoint_folder import is_whole, named_checkpoint
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 from .kill_points import INTERVAL, ITERATIONS, POINTS, KillHook
 

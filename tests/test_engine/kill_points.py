@@ -9,7 +9,7 @@ import mmengine.hooks.checkpoint_hook as host
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 
-from centergroup_mm.engine import atomic_files
+from centergroup_mm import files as atomic_files
 
 # Iterations of the training, between checkpoints, and at the save in question.
 ITERATIONS, INTERVAL, KILLED_SAVE = 12, 4, 8

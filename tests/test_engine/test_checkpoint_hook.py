@@ -12,8 +12,8 @@ import torch
 from mmengine.hooks import Hook
 
 from centergroup_mm.engine import AtomicCheckpointHook
-from centergroup_mm.engine.atomic_files import write_atomically
 from centergroup_mm.engine.checkpoint_hook import is_whole
+from centergroup_mm.files import write_atomically
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
 
 from .one_number import make_runner

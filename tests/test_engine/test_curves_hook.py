@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from centergroup_mm.engine import TrainingCurvesHook, read_training_log
+from centergroup_mm.visualization import TrainingCurvesHook, read_training_log
 
 from .test_checkpoint_hook import make_runner
 

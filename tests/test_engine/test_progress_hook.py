@@ -14,8 +14,11 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from centergroup_mm.engine import ProgressPicturesHook
-from centergroup_mm.visualization import draw_comparison, most_crowded
+from centergroup_mm.visualization import (
+    ProgressPicturesHook,
+    draw_comparison,
+    most_crowded,
+)
 
 from .one_number import OneNumber, Rising
 

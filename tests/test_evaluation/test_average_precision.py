@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from mmpose.evaluation.metrics import CocoMetric
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
-from centergroup_mm.evaluation import (
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+from centergroup_mm.lab.evaluation import (
     average_precision,
     average_precision_by_crowd_level,
     load_poses,

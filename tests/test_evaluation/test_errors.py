@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from centergroup_mm.evaluation import (
+from centergroup_mm.lab.evaluation import (
     ErrorCounts,
     KeypointState,
     PoseFate,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from centergroup_mm.evaluation import (
+from centergroup_mm.lab.evaluation import (
     FIXES,
     ScoreScale,
     analyze_errors,
@@ -14,7 +14,7 @@ from centergroup_mm.evaluation import (
     average_precision_after_fixes,
     fix_poses,
 )
-from centergroup_mm.evaluation.results import Poses
+from centergroup_mm.lab.evaluation.results import Poses
 
 from .conftest import (
     FLIP_INDICES,

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from centergroup_mm.evaluation import (
+from centergroup_mm.lab.evaluation import (
     Poses,
     keypoint_similarity,
     load_poses,

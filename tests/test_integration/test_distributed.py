@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from mmengine.runner import CheckpointLoader
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
 from centergroup_mm.host import host_tool
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 pytestmark = pytest.mark.slow
 

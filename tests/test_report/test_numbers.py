@@ -6,8 +6,14 @@ import json
 import numpy as np
 import pytest
 
-from centergroup_mm.evaluation import FIXES, ErrorCounts, Poses, load_poses, load_truth
-from centergroup_mm.report import report_errors
+from centergroup_mm.lab.evaluation import (
+    FIXES,
+    ErrorCounts,
+    Poses,
+    load_poses,
+    load_truth,
+)
+from centergroup_mm.lab.report import report_errors
 
 
 def report_on(tested, poses, **options):

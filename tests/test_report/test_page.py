@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from centergroup_mm.evaluation import load_poses
-from centergroup_mm.report import (
+from centergroup_mm.lab.evaluation import load_poses
+from centergroup_mm.lab.report import (
     Section,
     curves_section,
     error_sections,
@@ -19,7 +19,7 @@ from centergroup_mm.report import (
     precision_section,
     report_errors,
 )
-from centergroup_mm.report.html import Markup, bar, table
+from centergroup_mm.lab.report.html import Markup, bar, table
 
 from .browser import open_page
 

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 COCO_METAINFO = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets/coco.py'
 

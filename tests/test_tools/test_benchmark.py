@@ -9,8 +9,8 @@ import pytest
 from benchmark import main
 
 from centergroup_mm import mmcv_without_operators
-from centergroup_mm.benchmark.training import DETECTOR, WHOLE, WITH_RESIDUAL
-from centergroup_mm.evaluation.part_timer import PARTS
+from centergroup_mm.lab.benchmark.training import DETECTOR, WHOLE, WITH_RESIDUAL
+from centergroup_mm.lab.evaluation.part_timer import PARTS
 
 SPREAD = {'median', 'low', 'high', 'runs'}
 

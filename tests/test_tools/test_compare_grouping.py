@@ -6,7 +6,7 @@ import json
 import comparison_report
 import pytest
 
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 METHODS = {'CenterGroup', 'HigherHRNet + AE', 'CenterNet'}
 

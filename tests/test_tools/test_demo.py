@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from centergroup_mm.engine import read_training_log
+from centergroup_mm.visualization import read_training_log
 
 
 @pytest.fixture(scope='module')

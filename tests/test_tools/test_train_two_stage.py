@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from centergroup_mm.checkpoint_files import read_checkpoint
-from centergroup_mm.datasets.synthetic import CrowdSpec, generate_crowd
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 
 @pytest.mark.slow

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.annotation_checks import AnnotationChecker
-from ..datasets.annotations import (
+from ...datasets.annotation_checks import AnnotationChecker
+from ...datasets.annotations import (
     group_by_image,
     read_annotation_file,
     split_categories,
 )
-from ..datasets.categories import as_one_category
-from ..datasets.evaluation_needs import check_sizes
-from ..datasets.ignored_people import ignored_in_evaluation
-from ..ops.similarity import BODY_AREA_RATIO
+from ...datasets.categories import as_one_category
+from ...datasets.evaluation_needs import check_sizes
+from ...datasets.ignored_people import ignored_in_evaluation
+from ...ops.similarity import BODY_AREA_RATIO
 
 
 @dataclass(frozen=True)

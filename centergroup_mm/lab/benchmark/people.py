@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..codecs import CenterHeatmap
+from ...codecs import CenterHeatmap
 
 # Share of keypoints that are not seen, as in photographs of crowds.
 HIDDEN_SHARE = 0.2

@@ -13,8 +13,8 @@ import mmengine
 import mmpose
 import torch
 
-from ..engine.atomic_files import write_atomically
-from ..version import __version__
+from ...files import write_atomically
+from ...version import __version__
 
 # Columns of the table: title and the parts that it sums.
 COLUMNS = {

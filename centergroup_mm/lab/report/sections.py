@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..visualization.curves import Points, draw_curves_as_svg
+from ...visualization.curves import Points, draw_curves_as_svg
 from .html import Markup, Section, bar, figure, group, picture, table
 from .pictures import encode
 

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..evaluation import ImageErrors, KeypointState, PoseFate
-from ..evaluation.fixes import KEYPOINT_FIXES, POSE_FIXES
-from ..visualization.grid import (
+from ...visualization.grid import (
     SUBPIXEL_BITS,
     DrawnPeople,
     draw_people,
     fixed_point,
     resize_smoothly,
 )
+from ..evaluation import ImageErrors, KeypointState, PoseFate
+from ..evaluation.fixes import KEYPOINT_FIXES, POSE_FIXES
 from .terms import TERMS
 
 # Pixels of the longer side.

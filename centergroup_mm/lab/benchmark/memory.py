@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from ..ops.fusion import resize_maps
-from ..ops.sampling import read_pixels
+from ...ops.fusion import resize_maps
+from ...ops.sampling import read_pixels
 
 
 def peak_bytes(function: Callable[[], object], device: str) -> int:

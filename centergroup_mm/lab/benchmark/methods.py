@@ -15,8 +15,8 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from ..datasets import load_metainfo
-from ..datasets.synthetic import CrowdSpec, make_image
+from ...datasets import load_metainfo
+from ..crowd import CrowdSpec, make_image
 from .host_heads import HOST_MAPS, HostHead
 from .people import PlacedDetector, draw_maps, place_people
 from .settings import DTYPES, Settings

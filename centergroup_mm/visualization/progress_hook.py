@@ -11,9 +11,10 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from ..visualization import AnnotatedImage, draw_comparison, most_crowded
-from .atomic_files import write_atomically
-from .training_state import bare_model
+from ..engine.training_state import bare_model
+from ..files import write_atomically
+from .comparison import draw_comparison
+from .people import AnnotatedImage, most_crowded
 
 
 @HOOKS.register_module()

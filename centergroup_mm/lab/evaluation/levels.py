@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..datasets.synthetic.annotate import crowd_index
+from ..crowd.annotate import crowd_index
 from .truth import ImageTruth, Truth
 
 CROWD_LEVELS = ('easy', 'medium', 'hard')

@@ -8,7 +8,7 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ..codecs import CenterHeatmap
+from ...codecs import CenterHeatmap
 
 
 class TrueHeatmaps(nn.Module):

@@ -7,8 +7,8 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from ..visualization.curves import draw_curves
-from .atomic_files import write_atomically
+from ..files import write_atomically
+from .curves import draw_curves
 from .training_log import read_training_log
 
 

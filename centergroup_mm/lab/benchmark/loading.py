@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpose.registry import TRANSFORMS
 
-from ..datasets.synthetic import CrowdSpec, make_image
+from ..crowd import CrowdSpec, make_image
 from .methods import metainfo_of
 from .people import place_people
 from .timing import Progress, spread

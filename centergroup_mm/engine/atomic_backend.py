@@ -1,42 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing files so that, whenever the process dies, what is on disk is whole."""
+"""mmengine's local files, written atomically."""
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-# The name of a file that is still being written: the final one and the process that
-# writes it, for two may want to write the same file.
-FRAGMENT = re.compile(r'.+\.\d+\.partial|.+\.pth\.partial')
-
-
-def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
-    """Write a file under a temporary name beside it, then rename it into place.
-
-    At every moment ``path`` holds its whole former content or its whole new one.
-
-    Args:
-        path: The file; missing parent folders are made.
-        content: What it shall hold.
-
-    Raises:
-        OSError: If it cannot be written (a full disk); ``path`` is then untouched.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-    try:
-        with open(partial, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+from ..files import write_atomically
 
 
 @register_backend('atomic_local')

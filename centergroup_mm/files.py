@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing files so that, whenever the process dies, what is on disk is whole."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+# The name of a file that is still being written: the final one and the process that
+# writes it, for two may want to write the same file.
+FRAGMENT = re.compile(r'.+\.\d+\.partial|.+\.pth\.partial')
+
+
+def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
+    """Write a file under a temporary name beside it, then rename it into place.
+
+    At every moment ``path`` holds its whole former content or its whole new one.
+
+    Args:
+        path (str | Path): The file; missing parent folders are made.
+        content (bytes | memoryview): What it shall hold.
+
+    Raises:
+        OSError: If it cannot be written (a full disk); ``path`` is then untouched.
+    """
+    write_together({Path(path): content})
+
+
+def write_together(
+    files: Mapping[Path, bytes | memoryview], overwrite: bool = True
+) -> None:
+    """Write several files, or none of them if one cannot be written.
+
+    Args:
+        files (Mapping[Path, bytes | memoryview]): What they shall hold.
+        overwrite (bool): Whether files that are already there may be replaced.
+
+    Raises:
+        FileExistsError: If one is there and may not be replaced.
+        OSError: If one cannot be written.
+    """
+    check_free(files, overwrite)
+    partial = {path: _partial(path) for path in files}
+    try:
+        for path, content in files.items():
+            _write_through(partial[path], content)
+        for path in files:
+            os.replace(partial[path], path)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
+def check_free(paths: Iterable[Path], overwrite: bool) -> None:
+    """Refuse to replace what is there; errors are those of :func:`write_together`."""
+    for path in paths:
+        if path.is_dir():
+            raise IsADirectoryError(f'{path} is a folder; expected a file name.')
+        if path.exists() and not overwrite:
+            raise FileExistsError(
+                f'{path} is already there. Name another target, or replace it with '
+                '--overwrite.'
+            )
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f'{path.name}.{os.getpid()}.partial')
+
+
+def _write_through(path: Path, content: bytes | memoryview) -> None:
+    """Write to the disk itself, so that a rename never names an empty file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'wb') as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
