@@ -2,6 +2,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 TESTS ?= tests
 ARGS ?=
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint format clean
@@ -9,7 +10,8 @@ ARGS ?=
 help:
 	@echo 'make demo    environment, synthetic crowd, training, AP and pictures'
 	@echo 'make test    environment, lint and the whole test suite'
-	@echo '             (TESTS=tests/test_ops for a part, ARGS="-m \"not slow\"" for pytest)'
+	@echo '             (TESTS=tests/test_ops for a part, ARGS="-m \"not slow\"" for pytest,'
+	@echo '             JOBS=4 for four files at a time; two need about 8 GiB of memory)'
 	@echo 'make env     the environment alone, in .venv (nothing to do when it stands);'
 	@echo '             OPS=1 adds the compiled operators of mmcv, OPS=0 takes them away'
 	@echo 'make lint    check the style of the code;  make format  mends it'
@@ -22,7 +24,7 @@ demo: env
 	$(PYTHON_IN_VENV) tools/demo.py $(ARGS)
 
 test: lint
-	$(PYTHON_IN_VENV) -m pytest $(TESTS) $(ARGS)
+	$(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile $(TESTS) $(ARGS)
 
 lint: env
 	$(PYTHON_IN_VENV) -m ruff check .

@@ -12,7 +12,7 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from mmpose.registry import MODELS
 from mmpose.utils import register_all_modules
 
 DATA_VARIABLE = 'CENTERGROUP_TEST_DATA'
+GIANT = 32 * 2**20  # bytes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +39,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def device(request: pytest.FixtureRequest) -> torch.device:
     """What ``--device`` says; the CPU without it."""
     return torch.device(request.config.getoption('--device'))
+
+
+@pytest.fixture(autouse=True, scope='module')
+def no_leftover_giants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove the checkpoints of full width after each module: they fill a small disk."""
+    yield
+    for path in tmp_path_factory.getbasetemp().rglob('*'):
+        if path.is_file() and not path.is_symlink() and path.stat().st_size > GIANT:
+            path.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope='session')

@@ -2,12 +2,20 @@
 """The named configs at full width, by the commands users type."""
 
 import re
+import shutil
 
 import pytest
 
 from .conftest import CPU_OPTIONS, data_options
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    """Removed at once: three checkpoints of this width are a gigabyte."""
+    yield tmp_path / 'work'
+    shutil.rmtree(tmp_path / 'work', ignore_errors=True)
 
 
 def train_resume_test(mim, config, options, work_dir):
@@ -39,15 +47,15 @@ def train_resume_test(mim, config, options, work_dir):
 
 
 @pytest.mark.parametrize('name', ['centergroup_w32', 'centergroup_w48'])
-def test_coco(mim, coco_mini, tmp_path, name):
+def test_coco(mim, coco_mini, work_dir, name):
     options = data_options(coco_mini, 'test_coco.json')
-    output = train_resume_test(mim, f'configs/{name}.py', options, tmp_path / 'work')
+    output = train_resume_test(mim, f'configs/{name}.py', options, work_dir)
     assert re.search(r'coco/AP: -?\d', output)
 
 
-def test_crowdpose(mim, crowdpose_mini, tmp_path):
+def test_crowdpose(mim, crowdpose_mini, work_dir):
     options = data_options(crowdpose_mini, 'test_crowdpose.json')
     config = 'configs/centergroup_w48_crowdpose.py'
-    output = train_resume_test(mim, config, options, tmp_path / 'work')
+    output = train_resume_test(mim, config, options, work_dir)
     for level in 'EMH':
         assert re.search(rf'crowdpose/AP\({level}\): -?\d', output)
