@@ -43,7 +43,7 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 @pytest.fixture(autouse=True, scope='module')
 def no_leftover_giants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Remove the checkpoints of full width after each module: they fill a small disk."""
+    """Remove checkpoints of full width after each module: they fill a small disk."""
     yield
     for path in tmp_path_factory.getbasetemp().rglob('*'):
         if path.is_file() and not path.is_symlink() and path.stat().st_size > GIANT:
