@@ -205,6 +205,17 @@ def test_schedule_is_that_of_the_paper(repo_root):
 
 
 @each_config
+def test_everything_counts_iterations(path):
+    """One by_epoch more, and a rate would never fall, or no checkpoint be written."""
+    config = read(path)
+    assert config.train_cfg.type == 'IterBasedTrainLoop'
+    counting = [*config.param_scheduler, config.default_hooks.checkpoint]
+    assert [part.by_epoch for part in counting] == [False] * len(counting)
+    assert config.log_processor.by_epoch is False
+    assert config.default_hooks.logger.log_metric_by_epoch is False
+
+
+@each_config
 def test_evaluation_keeps_every_pose(path):
     """AP is taken over all centers: no threshold, no suppression of poses."""
     config = read(path)
