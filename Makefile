@@ -14,7 +14,7 @@ help:
 	@echo '             JOBS=4 for four files at a time; two need about 8 GiB of memory)'
 	@echo 'make env     the environment alone, in .venv (nothing to do when it stands);'
 	@echo '             OPS=1 adds the compiled operators of mmcv, OPS=0 takes them away'
-	@echo 'make lint    check the style of the code;  make format  mends it'
+	@echo 'make lint    check the style and the types of the code;  make format  mends style'
 	@echo 'make clean   remove builds and caches, but not .venv, data and work_dirs'
 
 env:
@@ -29,11 +29,12 @@ test: lint
 lint: env
 	$(PYTHON_IN_VENV) -m ruff check .
 	$(PYTHON_IN_VENV) -m ruff format --check .
+	$(PYTHON_IN_VENV) -m mypy
 
 format: env
 	$(PYTHON_IN_VENV) -m ruff check --fix .
 	$(PYTHON_IN_VENV) -m ruff format .
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find centergroup_mm configs tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

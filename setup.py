@@ -42,6 +42,7 @@ setup(
     packages=find_packages(include=['centergroup_mm', 'centergroup_mm.*']),
     package_data={
         'centergroup_mm': [
+            'py.typed',
             '.mim/model-index.yml',
             '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml',

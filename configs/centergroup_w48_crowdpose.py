@@ -1,29 +1,11 @@
 # CenterGroup with HRNet-W48 at 640 px on CrowdPose, as in the paper: trained on
 # trainval, tested on test.
-_base_ = ['centergroup_w48.py']
+_base_ = [
+    '_base_/crowdpose_w48.py',
+    '_base_/method_centergroup.py',
+    '_base_/schedule_27k.py',
+]
 
-model = dict(head=dict(num_keypoints=14))
-
-dataset_type = 'CenterGroupCrowdPoseDataset'
-data_root = 'data/crowdpose/'
-train_dataloader = dict(
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='annotations/mmpose_crowdpose_trainval.json',
-        data_prefix=dict(img='images/'),
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='annotations/mmpose_crowdpose_test.json',
-        data_prefix=dict(img='images/'),
-    )
-)
-test_dataloader = val_dataloader
-
-val_evaluator = dict(iou_type='keypoints_crowd', use_area=False, prefix='crowdpose')
-test_evaluator = val_evaluator
+model = dict(backbone=_base_.backbone, head=dict(**_base_.sizes, decoder=_base_.codec))
+train_dataloader = dict(batch_size=33)
 default_hooks = dict(checkpoint=dict(save_best='crowdpose/AP'))

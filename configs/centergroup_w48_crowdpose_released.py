@@ -1,29 +1,10 @@
-# The released CenterGroup with HRNet-W48 at 640 px on CrowdPose: the released variant
-# with the data of centergroup_w48_crowdpose.py.
-_base_ = ['centergroup_w48_released.py']
+# The released CenterGroup with HRNet-W48 at 640 px on CrowdPose; like
+# centergroup_w32_released.py otherwise.
+_base_ = ['centergroup_w48_crowdpose.py', '_base_/released_head.py']
 
-model = dict(head=dict(num_keypoints=14))
-
-dataset_type = 'CenterGroupCrowdPoseDataset'
-data_root = 'data/crowdpose/'
-train_dataloader = dict(
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='annotations/mmpose_crowdpose_trainval.json',
-        data_prefix=dict(img='images/'),
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='annotations/mmpose_crowdpose_test.json',
-        data_prefix=dict(img='images/'),
-    )
-)
-test_dataloader = val_dataloader
-
-val_evaluator = dict(iou_type='keypoints_crowd', use_area=False, prefix='crowdpose')
-test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(save_best='crowdpose/AP'))
+codec = _base_.released_head.decoder
+model = dict(head=_base_.released_head)
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].rotate_factor = 0
+train_pipeline[3].encoder.update(codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,28 +1,10 @@
-# CenterNet ("Objects as Points") with HRNet-W32 at 512 px and HigherHRNet's heatmaps on
-# COCO, the baseline of the paper's section 4.1. Data and schedule are those of the
-# other baseline, HigherHRNet, with which it is compared.
+# CenterNet ("Objects as Points") with HRNet-W32 at 512 px on COCO, a baseline of the
+# paper. Data and schedule are those of the other baseline, HigherHRNet, with which it
+# is compared.
 #
 # `load_from` may be a detector with centers (higherhrnet_w32_center.py), as for
 # CenterGroup.
-_base_ = ['higherhrnet_w32.py']
+_base_ = ['_base_/coco_w32.py', '_base_/method_centernet.py', '_base_/schedule_300e.py']
 
-model = dict(
-    _delete_=True,
-    type='BatchedPoseEstimator',
-    data_preprocessor={{_base_.model.data_preprocessor}},
-    backbone={{_base_.model.backbone}},
-    head=dict(
-        type='CenterNetHead',
-        in_channels=32,
-        num_keypoints=17,
-        decoder={{_base_.codec}},
-        detector=dict(num_blocks=4),
-        heatmap_loss=dict(type='KeypointMSELoss', loss_weight=1.0),
-        offset_weight=1e-3,
-        box_weight=1e-4,
-        hidden_channels=256,
-        min_peak_score=0.1,
-        box_margin=0.1,
-    ),
-    test_cfg=dict(flip_test=True, multiscale_test=False, score_thr=0.0),
-)
+model = dict(backbone=_base_.backbone, head=dict(**_base_.sizes, decoder=_base_.codec))
+train_dataloader = dict(batch_size=24)

@@ -48,7 +48,7 @@ OTHER_NAMES = {
 
 
 class Literal(NamedTuple):
-    """A value in the text of a config; its place as of :mod:`ast`."""
+    """A value in the text of a config; its place as in :mod:`ast`."""
 
     file: Path
     line: int
@@ -104,7 +104,7 @@ def bases_of(file: Path) -> set[Path]:
     """A config and all that it inherits from."""
     found = {file}
     for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == '_base_':
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '_base_':
             for base in ast.literal_eval(node.value):
                 found |= bases_of((file.parent / base).resolve())
     return found

@@ -160,20 +160,17 @@ class CenterHeatmap(BaseKeypointCodec):
             tuple[Candidates, Candidates]: (B, K, M) keypoints and (B, 1, P) centers.
         """
         keypoint_maps, center_maps = heatmaps[:, :-1], heatmaps[:, -1:]
-        rule = {
-            'score_floor': self.score_floor,
-            'min_candidates': self.min_candidates,
-        }
+        rule = self.score_floor, self.min_candidates
         keypoints = select_candidates(
             keypoint_maps,
             inside,
             usable,
             self.keypoint_kernel,
             self.num_candidates,
-            **rule,
+            *rule,
         )
         centers = select_candidates(
-            center_maps, inside, usable, self.center_kernel, self.num_centers, **rule
+            center_maps, inside, usable, self.center_kernel, self.num_centers, *rule
         )
         return keypoints, centers
 

@@ -65,7 +65,7 @@ def config_changes(base: Config, model: dict, input_size: int) -> dict:
         dict: Top-level values of a config that inherits from ``base``.
     """
     side = (input_size, input_size)
-    if tuple(base.codec.input_size) == side:
+    if tuple(base.model.head.decoder.input_size) == side:
         model = _difference(model, base.model)
         return dict(model=model) if model else {}
     decoder = {
@@ -75,8 +75,8 @@ def config_changes(base: Config, model: dict, input_size: int) -> dict:
     }
     decoder = {**model['head'].get('decoder', {}), **decoder}
     model = {**model, 'head': {**model['head'], 'decoder': decoder}}
-    train = _with_input_size(base.train_pipeline, side)
-    test = _with_input_size(base.val_pipeline, side)
+    train = _with_input_size(base.train_dataloader.dataset.pipeline, side)
+    test = _with_input_size(base.test_dataloader.dataset.pipeline, side)
     return dict(
         input_size=side,
         codec=dict(input_size=side),

@@ -85,7 +85,9 @@ class GroupingLoss(nn.Module):
 
         counted = person[..., None].expand_as(visibility)
         if self.oks_gate is not None:
-            counted = counted & self._passes_gate(locations, targets, sigmas)
+            counted = counted & self._passes_gate(
+                self.oks_gate, locations, targets, sigmas
+            )
         visible = targets.visible.expand_as(visibility)
         visibility_loss = focal_bce(visibility, visible)
 
@@ -106,9 +108,10 @@ class GroupingLoss(nn.Module):
         }
         return _means(terms)
 
+    @staticmethod
     @torch.no_grad()
     def _passes_gate(
-        self,
+        gate: float,
         locations: Tensor,
         targets: GroupingTargets,
         sigmas: Sequence[float] | None,
@@ -124,7 +127,7 @@ class GroupingLoss(nn.Module):
         oks = object_similarity(
             locations, targets.keypoints, targets.box_areas[..., None], deviation
         )
-        return ~targets.visible | (oks >= self.oks_gate)
+        return ~targets.visible | (oks >= gate)
 
 
 def _means(

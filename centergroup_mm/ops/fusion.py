@@ -37,15 +37,24 @@ def fuse_heatmaps(
     Returns:
         Tensor: (B, T, h, w).
     """
-    fused = None
-    for stages in scales:
-        if flip_indices is not None:
-            stages = [average_flipped_maps(maps, flip_indices) for maps in stages]
-        mean = stages[0]
-        for finer in stages[1:]:
-            height, width = finer.shape[-2:]
-            mean = resize_maps(mean, (width, height)) + finer
-        # Each map on its own in memory, for everything behind works map by map.
-        full = resize_maps((mean / len(stages)).contiguous(), size)
-        fused = full if fused is None else fused + full
+    means = (_average_stages(stages, size, flip_indices) for stages in scales)
+    fused = next(means)
+    for mean in means:
+        fused = fused + mean
     return fused if len(scales) == 1 else fused / len(scales)
+
+
+def _average_stages(
+    stages: Sequence[Tensor],
+    size: tuple[int, int],
+    flip_indices: Sequence[int] | None,
+) -> Tensor:
+    """The mean of one scale's stages and views, (B, T, h, w)."""
+    if flip_indices is not None:
+        stages = [average_flipped_maps(maps, flip_indices) for maps in stages]
+    mean = stages[0]
+    for finer in stages[1:]:
+        height, width = finer.shape[-2:]
+        mean = resize_maps(mean, (width, height)) + finer
+    # Each map on its own in memory, for everything behind works map by map.
+    return resize_maps((mean / len(stages)).contiguous(), size)

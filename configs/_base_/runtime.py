@@ -1,6 +1,9 @@
 # What every CenterGroup config shares: plug-in, hooks, logging.
 _base_ = ['mmpose::_base_/default_runtime.py']
 
+# Schedules say how long is trained.
+_base_.pop('train_cfg')
+
 custom_imports = dict(imports=['centergroup_mm'], allow_failed_imports=False)
 
 # Among the default hooks, so that a config with custom hooks of its own keeps them.
@@ -10,7 +13,12 @@ default_hooks = dict(
     # Files are written whole or not at all, so a killed training resumes. Iterations
     # are counted, not epochs.
     checkpoint=dict(
-        type='AtomicCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2
+        type='AtomicCheckpointHook',
+        by_epoch=False,
+        interval=1000,
+        max_keep_ckpts=2,
+        save_best='coco/AP',
+        rule='greater',
     ),
     # Resumed, it goes on as if it had never been killed.
     exact_resume=dict(type='ExactResumeHook'),

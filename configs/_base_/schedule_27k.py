@@ -18,9 +18,7 @@ _base_ = ['runtime.py']
 
 # What the rates are meant for; tools/schedule.py fits them to other batches.
 total_batch = 130
-train_cfg = dict(
-    _delete_=True, type='IterBasedTrainLoop', max_iters=27000, val_interval=1000
-)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=27000, val_interval=1000)
 optim_wrapper = dict(
     type='AmpOptimWrapper',
     optimizer=dict(type='Adam', lr=3e-4),

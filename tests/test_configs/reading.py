@@ -146,5 +146,7 @@ def _run_schedulers(text: str, length: int) -> list[float]:
     for _ in range(length):
         factors.append(optimizer.param_groups[0]['lr'])
         for scheduler in schedulers:
-            scheduler.step()
+            # As the host's hook does: by epochs would be once, behind the last.
+            if not scheduler.by_epoch:
+                scheduler.step()
     return factors

@@ -3,6 +3,7 @@
 
 import copy
 import functools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,20 +96,57 @@ def test_input_size_is_the_same_everywhere(path):
     assert len(sizes) == 1
 
 
-@each_config
-def test_training_and_decoding_share_the_codec(path):
-    config = read(path)
+def encoder_of(config):
     (encoder,) = (
         step.encoder
         for step in config.train_dataloader.dataset.pipeline
         if step.type == 'GenerateTarget'
     )
+    return encoder
+
+
+@each_config
+def test_training_and_decoding_share_the_codec(path):
+    """Every value of it, or a changed one would reach but one of the two."""
+    config = read(path)
+    assert encoder_of(config) == config.codec
     decoder = config.model.head.decoder
-    if decoder.type == 'AssociativeEmbedding':
-        pytest.skip("decodes by the host's codec")
-    for name in ('type', 'sigma', 'downscales'):
-        default = {'sigma': 2}.get(name)
-        assert encoder.get(name, default) == decoder.get(name, default)
+    if decoder.type == 'CenterHeatmap':
+        assert decoder == config.codec
+    else:
+        assert decoder == config.tag_codec
+
+
+@each_config
+def test_variables_are_what_is_used(path):
+    """Configs of users may take parts of ours by these names."""
+    config = read(path)
+    assert config.train_pipeline == config.train_dataloader.dataset.pipeline
+    for loader in LOADERS[1:]:
+        assert config.val_pipeline == config[loader].dataset.pipeline
+    for loader in LOADERS:
+        assert config.data_root == config[loader].dataset.data_root
+        assert config.dataset_type == config[loader].dataset.type
+    assert config.backbone == config.model.backbone
+
+
+@pytest.fixture(scope='module')
+def wider_configs(tmp_path_factory):
+    """The configs, with another sigma where it is written."""
+    folder = tmp_path_factory.mktemp('wider') / 'configs'
+    shutil.copytree(CONFIGS[0].parent, folder)
+    base = folder / '_base_' / 'coco_w32.py'
+    assert base.read_text().count('sigma=2') == 1
+    base.write_text(base.read_text().replace('sigma=2', 'sigma=3'))
+    return folder
+
+
+@each_config
+def test_sigma_is_written_once(path, wider_configs):
+    config = Config.fromfile(wider_configs / path.name, import_custom_modules=False)
+    assert encoder_of(config).sigma == 3
+    if config.model.head.decoder.type == 'CenterHeatmap':
+        assert config.model.head.decoder.sigma == 3
 
 
 @each_config
@@ -164,6 +202,17 @@ def test_schedule_is_that_of_the_paper(repo_root):
     assert config.optim_wrapper.optimizer.type == 'Adam'
     assert 4 * config.train_dataloader.batch_size == 132
     assert config.model.freeze_detector_bn
+
+
+@each_config
+def test_everything_counts_iterations(path):
+    """One by_epoch more, and a rate would never fall, or no checkpoint be written."""
+    config = read(path)
+    assert config.train_cfg.type == 'IterBasedTrainLoop'
+    counting = [*config.param_scheduler, config.default_hooks.checkpoint]
+    assert [part.by_epoch for part in counting] == [False] * len(counting)
+    assert config.log_processor.by_epoch is False
+    assert config.default_hooks.logger.log_metric_by_epoch is False
 
 
 @each_config

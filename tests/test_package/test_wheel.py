@@ -75,6 +75,8 @@ def test_every_python_file_of_the_package_is_packed(wheel, source):
         if '.mim' not in path.parts
     }
     assert present <= set(names_in(wheel))
+    # Says that the annotations are meant for type checkers of users.
+    assert 'centergroup_mm/py.typed' in names_in(wheel)
 
 
 def test_config_names_are_unique(wheel):
