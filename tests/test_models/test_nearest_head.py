@@ -30,8 +30,8 @@ def test_only_the_locations_are_replaced(heads, flip):
     flip_indices = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 17]
     arguments = dict(features=features, flip_indices=flip_indices if flip else None)
     with torch.no_grad():
-        expected, _, heatmaps = learned.find_poses(**arguments)
-        poses, _, _ = nearest.find_poses(**arguments)
+        expected, heatmaps, _, _ = learned.find_poses(**arguments)
+        poses = nearest.find_poses(**arguments).poses
 
     assert poses.valid.any()
     for name in ('keypoint_scores', 'scores', 'valid', 'centers'):
