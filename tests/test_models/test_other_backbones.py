@@ -113,6 +113,7 @@ def predict(model, make_images, make_sample, size=(128, 64)):
         return model.test_step(data)[0].pred_instances
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', NETWORKS)
 def test_two_stages(build_network, learn, make_images, make_sample, tmp_path, name):
     first = build_network(name, detector=True)
