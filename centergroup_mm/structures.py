@@ -92,11 +92,56 @@ class Poses(NamedTuple):
         keypoint_scores (Tensor): (B, P, K), visibility probabilities.
         scores (Tensor): (B, P), pose scores in [0, 1].
         valid (Tensor): bool (B, P), False for empty slots.
-        centers (Tensor): int64 (B, P, 2), center candidates in input pixels.
+        centers (Tensor): int64 (B, P, 2), center candidates in input pixels; None
+            where a method has no centers.
     """
 
     keypoints: Tensor
     keypoint_scores: Tensor
     scores: Tensor
     valid: Tensor
-    centers: Tensor
+    centers: Tensor | None = None
+
+
+class Extent(NamedTuple):
+    """Where images lie in the input; the rest of it is padding.
+
+    Attributes:
+        inside (Tensor): bool (B, 1, h, w), True inside the image.
+        inside_quarter (Tensor, optional): bool (B, h/4, w/4), the same at the
+            resolution of the features; None where no method asks for it.
+        size (tuple[int, int]): Input [w, h] in pixels.
+    """
+
+    inside: Tensor
+    inside_quarter: Tensor | None
+    size: tuple[int, int]
+
+
+class Maps(NamedTuple):
+    """What a detector sees, T types.
+
+    Attributes:
+        heatmaps (Tensor): float32 (B, T, h, w), fused over stages, views and scales.
+        tags (Tensor): (B, T, h/4, w/4) at scale 1, or (2B, ...) with mirrored views.
+    """
+
+    heatmaps: Tensor
+    tags: Tensor
+
+
+class Found(NamedTuple):
+    """The poses of a batch, and what they were found by.
+
+    Attributes:
+        poses (Poses): In input pixels.
+        heatmaps (Tensor): float32 (B, T, h, w), of the K keypoint types first.
+        keypoints (Candidates, optional): (B, K, M), where a method has candidates.
+        output (GroupingOutput, optional): What the last grouping module says of every
+            view, where a method has one.
+    """
+
+    poses: Poses
+    heatmaps: Tensor
+    keypoints: Candidates | None = None
+    output: GroupingOutput | None = None

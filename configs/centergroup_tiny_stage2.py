@@ -12,6 +12,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={
             'backbone': dict(lr_mult=1 / 30),
+            'neck': dict(lr_mult=1 / 30),
             'detector': dict(lr_mult=1 / 30),
         }
     ),

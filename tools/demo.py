@@ -33,8 +33,8 @@ PICTURES = 12
 SCORE_THR = 0.3
 # The ablation: keypoints by distance alone, taken from all candidates that the model
 # has, or only from likely ones. Of thresholds from 0.1 to 0.5, 0.3 served it best.
-NEAREST = {'model.head.type': 'NearestKeypointHead'}
-NEAREST_LIKELY = {**NEAREST, 'model.head.min_candidate_score': 0.3}
+NEAREST = {'model.test_cfg.grouping': 'nearest'}
+NEAREST_LIKELY = {**NEAREST, 'model.test_cfg.min_candidate_score': 0.3}
 # Every pose of a test, as CocoMetric writes them.
 RESULTS_SUFFIX = '.keypoints.json'
 RESULTS = f'results{RESULTS_SUFFIX}'

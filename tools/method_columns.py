@@ -129,7 +129,8 @@ def can_explain(config: Config) -> bool:
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmpose')):
         head = MODELS.get(config.model.get('head', {}).get('type', ''))
     explains = head is not None and issubclass(head, CenterGroupHead)
-    return explains and not issubclass(head, NearestKeypointHead)
+    nearest = config.model.get('test_cfg', {}).get('grouping') == 'nearest'
+    return explains and not (nearest or issubclass(head, NearestKeypointHead))
 
 
 def needs_explanation(panels: Sequence[Sequence[str]]) -> bool:

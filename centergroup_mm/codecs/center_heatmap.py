@@ -32,7 +32,9 @@ class CenterHeatmap(BaseKeypointCodec):
         sigma (float): Standard deviation of the Gaussians in heatmap pixels, the same
             at every resolution. Defaults to 2.
         downscales (Sequence[int]): Input pixels per heatmap pixel of each level, the
-            level of the associative-embedding tags first. Defaults to (4, 2).
+            level of the associative-embedding tags first. That is the stride of the
+            finest map of the backbone, or of its neck, and the detector's second
+            stage doubles it. Defaults to (4, 2).
         num_candidates (int): Decoding: candidates per keypoint type. Defaults to 30.
         num_centers (int): Decoding: center candidates. Defaults to 30.
         keypoint_kernel (int): Decoding: side of the keypoints' non-maximum
@@ -114,6 +116,7 @@ class CenterHeatmap(BaseKeypointCodec):
             - visible_labels (np.ndarray): float32 (T, K), 1 visible, 0 not
             - center_labels (np.ndarray): float32 (T, 2), input pixels
             - box_area_labels (np.ndarray): float32 (T,), if ``box_areas`` are given
+            - downscales (tuple[int]): Those of the codec, for masks and the metainfo
             - tag_indices (np.ndarray): int64 (T, C, 2), [y * w' + x, visible] of the
               peak pixel at the first level, 0 where not visible
         """
@@ -129,6 +132,7 @@ class CenterHeatmap(BaseKeypointCodec):
             'keypoint_labels': keypoints,
             'visible_labels': visible.astype(np.float32),
             'center_labels': _visible_means(keypoints, visible),
+            'downscales': self.downscales,
         }
         if box_areas is not None:
             encoded['box_area_labels'] = np.asarray(box_areas, np.float32)[targets]

@@ -9,7 +9,7 @@ import torch
 from mmpose.models.pose_estimators import BottomupPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..ops.flip import split_views
 from .checkpoints import holds_grouping
@@ -52,6 +52,18 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
             memory_format=torch.channels_last if by_pixel else torch.contiguous_format
         )
         return super().train(mode)
+
+    def detector_parts(self) -> dict[str, nn.Module]:
+        """What finds keypoints before anything groups them: modules by their names.
+
+        They are trained first, and another method may start from them. Empty for a
+        head that does not tell its detector from the rest, as the host's.
+        """
+        names = ('backbone', 'neck', 'head.detector')
+        modules = dict(self.named_modules())
+        if names[-1] not in modules:
+            return {}
+        return {name: modules[name] for name in names if name in modules}
 
     def predict(
         self, inputs: Tensor | Sequence[Tensor], data_samples: SampleList
@@ -97,7 +109,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         is_initial = getattr(self.head, 'grouping_is_initial', None)
         if is_initial is None or not is_initial():
             return
-        if any_is_initial(batch_norms(self.backbone, self.head.detector)):
+        if any_is_initial(batch_norms(*self.detector_parts().values())):
             return
         raise RuntimeError(
             'The detector is trained, but the grouping is random: it was never '
@@ -133,7 +145,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         Raises:
             CheckpointMismatchError: Says which keys differ.
         """
-        holds_grouping(self.state_dict(), weights)
+        holds_grouping(self.state_dict(), weights, self.detector_parts())
 
     def _check_scales(self, num_scales: int) -> None:
         """The switch in ``test_cfg`` and the pipeline must agree."""

@@ -18,9 +18,9 @@ class CenterGroup(BatchedPoseEstimator):
     pruned for inference.
 
     Args:
-        freeze_detector_bn (bool): Keep the batch norms of the detector (backbone and
-            heatmap layers) at the statistics and scales they were loaded with, as the
-            paper's training does. Training then needs a trained detector, from
+        freeze_detector_bn (bool): Keep the batch norms of the detector (backbone, neck
+            and heatmap layers) at the statistics and scales they were loaded with, as
+            the paper's training does. Training then needs a trained detector, from
             ``load_from`` or ``init_cfg``. Defaults to True.
         **kwargs: As in :class:`BatchedPoseEstimator`.
     """
@@ -60,16 +60,16 @@ class CenterGroup(BatchedPoseEstimator):
         if any_is_initial(self._detector_norms()):
             raise RuntimeError(
                 'freeze_detector_bn=True needs a trained detector, but batch norms of '
-                'backbone or heatmap layers have their initial statistics. Pass a '
-                'HigherHRNet checkpoint with centers, '
+                'backbone, neck or heatmap layers have their initial statistics. Pass '
+                'a HigherHRNet checkpoint with centers, '
                 '`--cfg-options load_from=DETECTOR.pth`, or train everything from '
                 'scratch with `--cfg-options model.freeze_detector_bn=False`. Where '
                 'the detector came by init_cfg, its file does not fit all of them.'
             )
 
     def _detector_norms(self) -> list[nn.Module]:
-        """The batch norms of backbone and heatmap layers."""
-        return batch_norms(self.backbone, self.head.detector)
+        """The batch norms of backbone, neck and heatmap layers."""
+        return batch_norms(*self.detector_parts().values())
 
     def check_weights(self, weights: dict[str, Tensor]) -> None:
         """Refuse weights that do not fit; for pruned ones the model is pruned too.

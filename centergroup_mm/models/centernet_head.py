@@ -5,13 +5,11 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmpose.models.heads import BaseHead
-from mmpose.registry import KEYPOINT_CODECS, MODELS
-from mmpose.utils.typing import ConfigType, OptConfigType, Predictions, SampleList
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
 from torch import Tensor, nn
 
 from ..losses.means import masked_mean, mean_over_batch
-from ..ops.fusion import fuse_heatmaps
 from ..ops.nearest import inside_boxes, nearest_candidates
 from ..ops.regression import (
     absolute_boxes,
@@ -20,20 +18,12 @@ from ..ops.regression import (
     visible_extents,
 )
 from ..ops.sampling import read_pixels
-from ..structures import Candidates, Poses
-from .detector import FEATURE_STRIDE, HigherHRNetMaps, input_size_of
-from .samples import (
-    flip_types,
-    image_masks,
-    stack_views,
-    staged_heatmap_loss,
-    to_instances,
-    to_predictions,
-)
+from ..structures import Candidates, Extent, Found, Maps, Poses
+from .heatmap_head import HeatmapHead
 
 
 @MODELS.register_module()
-class CenterNetHead(BaseHead):
+class CenterNetHead(HeatmapHead):
     """Regresses all joints from the center and snaps them to heatmap peaks.
 
     At the pixel of a center, 1/4 of the input, one branch gives the offsets to the K
@@ -57,7 +47,7 @@ class CenterNetHead(BaseHead):
         min_peak_score (float): Peaks scoring less attract no joint.
         box_margin (float): Share of its width and height by which a box is enlarged on
             each side.
-        detector (dict, optional): Further arguments of :class:`HigherHRNetMaps`.
+        detector (dict, optional): See :class:`HeatmapHead`.
         init_cfg (dict, optional): As in mmengine.
     """
 
@@ -75,17 +65,19 @@ class CenterNetHead(BaseHead):
         detector: OptConfigType = None,
         init_cfg: OptConfigType = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.num_keypoints = num_keypoints
+        super().__init__(
+            in_channels,
+            num_keypoints,
+            num_keypoints + 1,
+            decoder,
+            heatmap_loss,
+            detector,
+            init_cfg,
+        )
         self.offset_weight = offset_weight
         self.box_weight = box_weight
         self.min_peak_score = min_peak_score
         self.box_margin = box_margin
-        self.decoder = KEYPOINT_CODECS.build(decoder)
-        self.heatmap_loss = MODELS.build(heatmap_loss)
-        self.detector = HigherHRNetMaps(
-            in_channels, num_keypoints + 1, **(detector or {})
-        )
         self.offset_branch, self.box_branch = (
             nn.Sequential(
                 nn.Conv2d(in_channels, hidden_channels, 3, padding=1),
@@ -97,48 +89,28 @@ class CenterNetHead(BaseHead):
         for branch in (self.offset_branch, self.box_branch):
             nn.init.zeros_(branch[-1].bias)
 
-    def forward(self, feats: Sequence[Tensor]) -> Poses:
-        """Image features to poses, one view, one scale, no padding.
-
-        Args:
-            feats (Sequence[Tensor]): Backbone output, its first map (B, C, h/4, w/4).
-
-        Returns:
-            Poses: In input pixels.
-        """
-        return self.find_poses([feats[0]])[0]
-
     def grouping_is_initial(self) -> bool:
         """Whether the regression of a type was never trained: its biases are zero."""
         bias = torch.cat((self.offset_branch[-1].bias, self.box_branch[-1].bias))
         return bool((bias.unflatten(0, (-1, 2)) == 0).all(1).any())
 
-    def find_poses(
+    def group(
         self,
         features: Sequence[Tensor],
-        inside: Tensor | None = None,
-        flip_indices: Sequence[int] | None = None,
-    ) -> tuple[Poses, Tensor]:
-        """The whole of inference as one function of tensors.
+        maps: Maps,
+        extent: Extent,
+        flip_indices: Sequence[int] | None,
+    ) -> Found:
+        """Regress at scale 1 and snap to peaks, see :meth:`HeatmapHead.group`.
 
-        Args:
-            features (Sequence[Tensor]): As for :meth:`CenterGroupHead.find_poses`.
-            inside (Tensor, optional): bool (B, 1, h, w), True inside the image.
-            flip_indices (Sequence[int], optional): Mirror image of each of the K + 1
-                types; given if and only if ``features`` hold mirrored views.
-
-        Returns:
-            tuple[Poses, Tensor]: poses in input pixels, regression at scale 1; fused
-            heatmaps (B, K + 1, h, w).
+        A keypoint's score is its heatmap's value, a pose's that of its center.
         """
-        size = input_size_of(features[0])
-        scales = [[h.float() for h in self.detector([f])[0]] for f in features]
-        heatmaps = fuse_heatmaps(scales, size, flip_indices)
-        if inside is None:
-            inside = torch.ones_like(heatmaps[:, :1], dtype=torch.bool)
-        keypoints, centers = self.decoder.find_candidates(heatmaps, inside, inside)
+        keypoints, centers = self.decoder.find_candidates(
+            maps.heatmaps, extent.inside, extent.inside
+        )
         joints, boxes = self._regress(features[0], centers, flip_indices)
-        return self._snap(keypoints, centers, joints, boxes, heatmaps), heatmaps
+        poses = self._snap(keypoints, centers, joints, boxes, maps.heatmaps)
+        return Found(poses, maps.heatmaps, keypoints)
 
     def _regress(
         self,
@@ -153,14 +125,14 @@ class CenterNetHead(BaseHead):
             offsets, sides = average_flipped_regression(
                 offsets, sides, flip_indices[:-1]
             )
-        pixels = centers.coords[:, 0] // FEATURE_STRIDE
+        pixels = centers.coords[:, 0] // self.stride
         maps = torch.cat((offsets.flatten(1, 2), sides), 1)
         x, y = pixels[:, None].expand(-1, maps.shape[1], -1, -1).unbind(-1)
         values = read_pixels(maps, x, y).transpose(1, 2)
         offsets, sides = values.split((2 * self.num_keypoints, 4), -1)
         joints = pixels[:, :, None] + offsets.unflatten(-1, (-1, 2))
         boxes = absolute_boxes(pixels, sides)
-        return joints * FEATURE_STRIDE, boxes * FEATURE_STRIDE
+        return joints * self.stride, boxes * self.stride
 
     def _snap(
         self,
@@ -188,52 +160,20 @@ class CenterNetHead(BaseHead):
             centers.coords[:, 0],
         )
 
-    def predict(
-        self,
-        feats: Sequence,
-        batch_data_samples: SampleList,
-        test_cfg: OptConfigType = None,
-    ) -> Predictions:
-        """Predict poses, see :meth:`CenterGroupHead.predict`.
-
-        A keypoint's score is its heatmap's value, a pose's that of its center.
-        """
-        test_cfg = test_cfg or {}
-        flip = test_cfg.get('flip_test', False)
-        features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
-        flip_indices = flip_types(batch_data_samples, self.num_keypoints)
-        _, inside = image_masks(batch_data_samples, features[0].device)
-        poses, heatmaps = self.find_poses(
-            features, inside, flip_indices if flip else None
-        )
-        return to_predictions(
-            to_instances(poses, test_cfg.get('score_thr', 0.0)),
-            heatmaps[:, : self.num_keypoints],
-            batch_data_samples,
-            test_cfg.get('output_heatmaps', False),
-        )
-
-    def loss(
+    def group_losses(
         self,
         feats: Sequence[Tensor],
-        batch_data_samples: SampleList,
-        train_cfg: OptConfigType = None,
+        stages: Sequence[Tensor],
+        tags: Tensor,
+        samples: SampleList,
     ) -> dict[str, Tensor]:
-        """Losses of heatmaps, offsets and boxes.
-
-        Args:
-            feats (Sequence[Tensor]): Backbone output.
-            batch_data_samples (list[PoseDataSample]): B samples with targets.
-            train_cfg (dict, optional): Not used.
+        """Losses of offsets and boxes, see :meth:`HeatmapHead.group_losses`.
 
         Returns:
-            dict[str, Tensor]: ``loss_heatmap``, ``loss_offset`` and ``loss_box``, the
-            latter two means over the visible joints and the persons of the whole
-            batch, see :func:`mean_over_batch`.
+            dict[str, Tensor]: ``loss_offset`` and ``loss_box``, means over the visible
+            joints and the persons of the whole batch, see :func:`mean_over_batch`.
         """
-        flip_types(batch_data_samples, self.num_keypoints)
-        stages, _ = self.detector(feats)
-        keypoints, visible, pixels, images = _gather_persons(batch_data_samples)
+        keypoints, visible, pixels, images = _gather_persons(samples, self.stride)
         offsets, sides = (
             branch(feats[0]).float()[images, :, pixels[:, 1], pixels[:, 0]]
             for branch in (self.offset_branch, self.box_branch)
@@ -245,21 +185,19 @@ class CenterNetHead(BaseHead):
             visible_extents(keypoints, visible),
             reduction='none',
         ).sum(-1)
-        heatmap_losses = staged_heatmap_loss(
-            self.heatmap_loss, stages, batch_data_samples
-        )
         return dict(
-            **heatmap_losses,
             loss_offset=self.offset_weight * masked_mean(errors, visible),
             loss_box=self.box_weight
             * mean_over_batch(box_errors.sum(), images.new_full((), len(images))),
         )
 
 
-def _gather_persons(samples: SampleList) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All G persons of a batch, at 1/4 of the input.
+def _gather_persons(
+    samples: SampleList, stride: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All G persons of a batch, at 1 / ``stride`` of the input, by default 1/4.
 
-    Mirrored as the heatmaps are: a coordinate x becomes width - 1 - x at 1/4.
+    Mirrored as the heatmaps are: a coordinate x becomes width - 1 - x there.
 
     Returns:
         tuple[Tensor, Tensor, Tensor, Tensor]: keypoints (G, K, 2); bool visible (G, K);
@@ -271,14 +209,14 @@ def _gather_persons(samples: SampleList) -> tuple[Tensor, Tensor, Tensor, Tensor
         for name in ('keypoints', 'keypoints_visible', 'tag_indices')
     )
     device = keypoints.device
-    shifts = [FEATURE_STRIDE - 1 if s.metainfo.get('flip') else 0 for s in samples]
+    shifts = [stride - 1 if s.metainfo.get('flip') else 0 for s in samples]
     counts = torch.tensor([len(own.keypoints) for own in labels], device=device)
     images = torch.arange(len(samples), device=device)
     # Told the length, a GPU need not be asked for it.
     images = images.repeat_interleave(counts, output_size=len(keypoints))
     x_shift = keypoints.new_tensor(shifts)[images, None]
     keypoints = torch.stack((keypoints[..., 0] - x_shift, keypoints[..., 1]), -1)
-    width = samples[0].metainfo['input_size'][0] // FEATURE_STRIDE
+    width = samples[0].metainfo['input_size'][0] // stride
     place = tag_indices[:, -1, 0]
     pixels = torch.stack((place % width, place // width), -1)
-    return keypoints / FEATURE_STRIDE, visible > 0, pixels, images
+    return keypoints / stride, visible > 0, pixels, images

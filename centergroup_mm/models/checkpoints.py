@@ -8,11 +8,10 @@ be a whole detector, and for CenterGroup the model pruned for inference.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
-DETECTOR_PREFIXES = ('backbone.', 'head.detector.')
 # Stored by the preprocessor and by old batch norms, without influence on the result.
 IGNORED = ('data_preprocessor.', 'num_batches_tracked')
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
@@ -43,12 +42,18 @@ def is_pruned(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
     return bool(unused) and _grouping_modules(weights) == {last}
 
 
-def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
+def holds_grouping(
+    own: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
+    detector: Collection[str],
+) -> bool:
     """Check that ``weights`` are a whole model, or the whole detector of one.
 
     Args:
         own (Mapping[str, Tensor]): State dict of the model.
         weights (Mapping[str, Tensor]): State dict of the checkpoint.
+        detector (Collection[str]): Names of the model's modules that are its detector,
+            see :meth:`BatchedPoseEstimator.detector_parts`.
 
     Returns:
         bool: True for a whole model, False for a detector without what groups.
@@ -60,13 +65,14 @@ def holds_grouping(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> 
     own, weights = _that_count(own), _that_count(weights)
     _refuse_other_types(weights)
     missing = [key for key in own if key not in weights]
-    on_detector = _stands_on_detector(own)
-    detector_only = bool(on_detector and missing) and not any(
-        key in own and not _in_detector(key) for key in weights
+    prefixes = tuple(f'{name}.' for name in detector)
+    on_detector = not all(key.startswith(prefixes) for key in own)
+    detector_only = bool(prefixes and on_detector and missing) and not any(
+        key in own and not key.startswith(prefixes) for key in weights
     )
     if detector_only:
-        missing = [key for key in missing if _in_detector(key)]
-    expected = EXPECTED_ON_DETECTOR if on_detector else EXPECTED
+        missing = [key for key in missing if key.startswith(prefixes)]
+    expected = EXPECTED_ON_DETECTOR if prefixes and on_detector else EXPECTED
     _refuse_misfits(own, weights, missing, expected)
     _refuse_infinite(weights)
     return not detector_only
@@ -133,16 +139,6 @@ def _that_count(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _ignored(key: str) -> bool:
     return key.startswith(IGNORED[0]) or key.endswith(IGNORED[1])
-
-
-def _in_detector(key: str) -> bool:
-    return key.startswith(DETECTOR_PREFIXES)
-
-
-def _stands_on_detector(own: Mapping[str, Tensor]) -> bool:
-    """Whether a model is HigherHRNet's detector and something else that groups."""
-    heatmaps = any(key.startswith(DETECTOR_PREFIXES[1]) for key in own)
-    return heatmaps and not all(_in_detector(key) for key in own)
 
 
 def _describe(problems: Mapping[str, list[str]], expected: str) -> str:

@@ -6,18 +6,11 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModule
 from mmpose.models.backbones.resnet import BasicBlock
+from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-# The backbone's finest map stands at a quarter of the input.
-FEATURE_STRIDE = 4
 
-
-def input_size_of(feature: Tensor) -> tuple[int, int]:
-    """Input [w, h] of a backbone's finest map (..., h/4, w/4)."""
-    height, width = feature.shape[-2:]
-    return width * FEATURE_STRIDE, height * FEATURE_STRIDE
-
-
+@MODELS.register_module()
 class HigherHRNetMaps(BaseModule):
     """Heatmaps at 1/4 and 1/2 of the input and associative-embedding tags at 1/4.
 

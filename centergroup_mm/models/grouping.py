@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from mmengine.model import BaseModule
 from mmpose.models.utils.transformer import DetrTransformerEncoderLayer
+from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..ops.recording import is_recorded
@@ -54,6 +55,7 @@ def _without_weights(attention: nn.Module, args: tuple, kwargs: dict) -> tuple:
     return args, {**kwargs, 'need_weights': False}
 
 
+@MODELS.register_module()
 class GroupingTransformer(BaseModule):
     """Initial MLP, encoder over all tokens, grouping modules between its layers.
 

@@ -12,7 +12,7 @@ from mmpose.utils.typing import InstanceList, Predictions, SampleList
 from torch import Tensor, nn
 
 from ..ops.mask_warp import warp_area
-from ..structures import Poses
+from ..structures import Extent, Poses
 
 
 def stack_views(
@@ -35,29 +35,49 @@ def stack_views(
     return [view[0] for view in scales]
 
 
-def image_masks(samples: SampleList, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where the images of a test lie in the input, at 1/4 and at full resolution.
+def image_masks(
+    samples: SampleList, device: torch.device, downscales: Sequence[int]
+) -> list[Tensor]:
+    """Where the images of a test lie in the input, at several resolutions.
 
     Computed from the metainfo, so that samples, which become results, carry no maps.
 
     Args:
         samples (list[PoseDataSample]): B samples of one input size.
         device (torch.device): Of the masks.
+        downscales (Sequence[int]): Input pixels per mask pixel of each mask.
 
     Returns:
-        tuple[Tensor, Tensor]: bool (B, 1, h/4, w/4) and (B, 1, h, w).
+        list[Tensor]: bool (B, 1, h / downscale, w / downscale).
     """
     masks = []
     for sample in samples:
         meta = sample.metainfo
-        size = tuple(int(side) for side in meta['input_size'])
+        size = _input_size(sample)
         warp = get_warp_matrix(meta['input_center'], meta['input_scale'], 0, size)
-        masks.append(warp_area(meta['ori_shape'][1::-1], warp, size, (4, 1)))
-    quarter, full = (
+        masks.append(warp_area(meta['ori_shape'][1::-1], warp, size, downscales))
+    return [
         torch.from_numpy(np.stack(level)).to(device, non_blocking=True)
         for level in zip(*masks, strict=True)
-    )
-    return quarter, full
+    ]
+
+
+def image_extent(samples: SampleList, feature: Tensor) -> Extent:
+    """Where the images of a test lie in the input and in a map of the backbone.
+
+    Args:
+        samples (list[PoseDataSample]): B samples of one input size.
+        feature (Tensor): (..., h', w'), a map of the backbone at scale 1.
+    """
+    size = _input_size(samples[0])
+    stride = size[0] // feature.shape[-1]
+    quarter, full = image_masks(samples, feature.device, (stride, 1))
+    return Extent(full, quarter[:, 0], size)
+
+
+def _input_size(sample: PoseDataSample) -> tuple[int, int]:
+    width, height = sample.metainfo['input_size']
+    return int(width), int(height)
 
 
 def stack_masks(samples: SampleList, name: str) -> tuple[Tensor, Tensor]:
@@ -75,20 +95,29 @@ def stack_masks(samples: SampleList, name: str) -> tuple[Tensor, Tensor]:
     return quarter, full
 
 
+def check_types(samples: SampleList, num_keypoints: int) -> None:
+    """The dataset must have the model's keypoint types.
+
+    Raises:
+        ValueError: If it has another number.
+    """
+    found = len(samples[0].metainfo['flip_indices'])
+    if found != num_keypoints:
+        raise ValueError(
+            f'The model has {num_keypoints} keypoint types, the dataset {found} '
+            f'(sample {samples[0].metainfo.get("img_path")}). Set '
+            'model.head.num_keypoints to the number in the dataset metainfo.'
+        )
+
+
 def flip_types(samples: SampleList, num_keypoints: int) -> list[int]:
     """Mirror image of every type, the center (last) being its own.
 
     Raises:
-        ValueError: If the dataset has another number of keypoint types than the model.
+        ValueError: See :func:`check_types`.
     """
-    flip_indices = list(samples[0].metainfo['flip_indices'])
-    if len(flip_indices) != num_keypoints:
-        raise ValueError(
-            f'The model has {num_keypoints} keypoint types, the dataset '
-            f'{len(flip_indices)} (sample {samples[0].metainfo.get("img_path")}). Set '
-            'model.head.num_keypoints to the number in the dataset metainfo.'
-        )
-    return [*flip_indices, num_keypoints]
+    check_types(samples, num_keypoints)
+    return [*samples[0].metainfo['flip_indices'], num_keypoints]
 
 
 def to_instances(poses: Poses, score_thr: float, **extras: Tensor) -> InstanceList:
@@ -182,16 +211,33 @@ def staged_heatmap_loss(
     Returns:
         dict[str, Tensor]: ``loss_heatmap``, a scalar; and for the log, without gradient
         and no part of the total, that of each stage: ``heatmap_stage1`` and so on.
+
+    Raises:
+        ValueError: If predictions and targets have different resolutions.
     """
     total, by_stage = 0, {}
     for level, heatmaps in enumerate(stages):
         target = torch.stack([s.gt_fields.heatmaps[level] for s in samples])
         target = target[:, : heatmaps.shape[1]]
+        _check_resolution(heatmaps, target, level)
         mask = torch.stack([s.gt_fields.heatmap_mask[level] for s in samples])
         stage_loss = loss(heatmaps, target, mask=mask)
         by_stage[f'heatmap_stage{level + 1}'] = stage_loss.detach()
         total = total + stage_loss
     return dict(loss_heatmap=total, **by_stage)
+
+
+def _check_resolution(heatmaps: Tensor, target: Tensor, level: int) -> None:
+    """The network must predict where the codec draws."""
+    (height, width), (rows, columns) = heatmaps.shape[-2:], target.shape[-2:]
+    if (height, width) != (rows, columns):
+        raise ValueError(
+            f'The heatmaps of stage {level + 1} are {width} x {height} pixels (width x '
+            f'height), their targets {columns} x {rows}. The first map of the backbone '
+            '(or of its neck) must stand at the first of the "downscales" of the codec '
+            'CenterHeatmap, 1/4 of the input by default: choose its stages or a neck '
+            'to fit, or the downscales of the encoder and the decoder.'
+        )
 
 
 def crop_to_image(maps: Tensor, sample: PoseDataSample) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
+from mmpose.registry import MODELS
 from torch import Tensor
 
 from ..ops.position import encode_positions
@@ -18,6 +19,7 @@ from .patch_cnn import patches_are_cheaper, read_residual_cnn
 MAIN_SCALE_WEIGHT = 0.6
 
 
+@MODELS.register_module()
 class CandidateTokenizer(BaseModule):
     """Reads appearance and position at the candidates.
 

@@ -26,6 +26,7 @@ optim_wrapper = dict(
         custom_keys={
             # Parts of names. Without dots they can be overridden on the command line.
             'backbone': dict(lr_mult=1 / 30),
+            'neck': dict(lr_mult=1 / 30),
             'detector': dict(lr_mult=1 / 30),
         }
     ),

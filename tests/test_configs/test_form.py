@@ -258,4 +258,5 @@ def test_methods_start_from_the_detector_of_their_size(repo_root, method, size):
         build_model(read(repo_root / 'configs' / f'{name}.py')) for name in names
     )
     # Anything but a whole detector raises, and a whole model is True.
-    assert holds_grouping(model.state_dict(), detector.state_dict()) is False
+    weights = model.state_dict(), detector.state_dict()
+    assert holds_grouping(*weights, model.detector_parts()) is False

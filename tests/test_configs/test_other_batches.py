@@ -15,6 +15,7 @@ CONFIGS = sorted(path.stem for path in CONFIG_FOLDER.glob('*.py'))
 OPTIONS = [
     'optim_wrapper.optimizer.lr=6e-4',
     'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult=0.016667',
+    'optim_wrapper.paramwise_cfg.custom_keys.neck.lr_mult=0.016667',
     'optim_wrapper.paramwise_cfg.custom_keys.detector.lr_mult=0.016667',
 ]
 

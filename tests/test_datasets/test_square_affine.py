@@ -151,6 +151,7 @@ def test_masks_follow_the_image(flip):
     image = np.full((60, 80, 3), 255, dtype=np.uint8)
     image[10:40, 20:50] = 0
     results = sample(image)
+    results['downscales'] = (4, 2)
     results['ignore_regions'] = [
         {'id': 1, 'segmentation': None, 'bbox': [20.0, 10.0, 50.0, 40.0]}
     ]
@@ -183,6 +184,7 @@ def test_mask_error_names_image_and_annotation():
         'bbox': [0] * 4,
     }
     results['ignore_regions'] = [bad]
+    results['downscales'] = (4, 2)
     with pytest.raises(ValueError, match=r'Annotation 42 of image x\.png.*80 x 60'):
         BottomupInputMasks().transform(fixed_affine().transform(results))
 
@@ -192,3 +194,17 @@ def test_refuses_vertical_flips():
     results = RandomFlip(prob=1.0, direction='vertical').transform(results)
     with pytest.raises(ValueError, match='vertical'):
         BottomupInputMasks().transform(results)
+
+
+def test_masks_without_targets_are_refused():
+    results = fixed_affine().transform(sample(np.zeros((60, 80, 3), dtype=np.uint8)))
+    with pytest.raises(ValueError, match='GenerateTarget'):
+        BottomupInputMasks().transform(results)
+
+
+def test_masks_have_the_resolutions_of_the_codec():
+    results = fixed_affine().transform(sample(np.zeros((60, 80, 3), dtype=np.uint8)))
+    results.update(ignore_regions=[], downscales=(8, 4))
+    results = BottomupInputMasks().transform(results)
+    assert [m.shape[-1] for m in results['heatmap_mask']] == [16, 32]
+    assert [m.shape[-1] for m in results['input_masks']['valid']] == [16, 128]

@@ -3,9 +3,27 @@
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
 from torch import nn
 
-from centergroup_mm.lab.evaluation.part_timer import OTHER, PARTS, PartTimer
+from centergroup_mm.lab.evaluation.part_timer import (
+    FUNCTIONS,
+    METHODS,
+    OTHER,
+    PARTS,
+    PartTimer,
+    _find,
+    _modules_of,
+)
+
+# Heatmaps and tags of the host's own head and decoder.
+HOST_CONFIG = (
+    'mmpose::body_2d_keypoint/associative_embedding/coco/'
+    'ae_hrnet-w32_8xb24-300e_coco-512x512.py'
+)
 
 
 class CountingClock:
@@ -127,3 +145,25 @@ def test_the_residual_cnn_counts_as_such_dense_and_in_patches(build_tiny, patche
     for part in ('features', 'grouping', 'refinement', 'transfer', OTHER):
         assert seconds[part] > 0, part
     assert seconds['decoding'] == 0
+
+
+def test_every_name_still_means_something(repo_root, build_tiny):
+    """A renamed function would cost 0 ms for good, and nobody would notice."""
+    models = [build_tiny({})[0]]
+    for name in ('centernet_tiny', 'higherhrnet_tiny', 'centergroup_w32_released'):
+        config = Config.fromfile(repo_root / 'configs' / f'{name}.py')
+        models.append(_build(config.model))
+    models.append(_build(get_config(HOST_CONFIG).model))
+    for path, name, _ in METHODS:
+        owners = [_find(model, path) for model in models]
+        assert any(callable(getattr(owner, name, None)) for owner in owners), (
+            path,
+            name,
+        )
+    known = set().union(*(vars(m) for model in models for m in _modules_of(model)))
+    assert set(FUNCTIONS) <= known
+
+
+def _build(config):
+    with DefaultScope.overwrite_default_scope('mmpose'), torch.device('meta'):
+        return MODELS.build(config)

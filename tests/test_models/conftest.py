@@ -141,6 +141,7 @@ def make_sample():
         ignored: Boxes x1, y1, x2, y2 that are not supervised.
         flip: Whether all of this is the mirror image of something else.
         num_keypoints: K.
+        downscales: Of the codec.
     """
 
     def make(
@@ -151,6 +152,7 @@ def make_sample():
         ignored=(),
         flip=False,
         num_keypoints=NUM_KEYPOINTS,
+        downscales=(4, 2),
     ):
         keypoints = np.asarray(persons, np.float32).reshape(-1, num_keypoints, 2)
         if visible is None:
@@ -178,7 +180,7 @@ def make_sample():
             'sigmas': np.array(SIGMAS[:num_keypoints], np.float32),
             'dataset_keypoint_weights': np.ones(num_keypoints, np.float32),
         }
-        codec = dict(type='CenterHeatmap', input_size=size)
+        codec = dict(type='CenterHeatmap', input_size=size, downscales=downscales)
         with DefaultScope.overwrite_default_scope('mmpose'):
             for transform in (
                 dict(type='GenerateTarget', encoder=codec),

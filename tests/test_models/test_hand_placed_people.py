@@ -103,7 +103,8 @@ def mask_of(box):
 
 @torch.no_grad()
 def find(head, features, mask=(None, None), flip_indices=None):
-    return head.find_poses([features], *mask, flip_indices)
+    found = head.find_poses([features], *mask, flip_indices)
+    return found.poses, found.output, found.heatmaps
 
 
 def check_poses(poses, people):

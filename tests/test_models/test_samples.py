@@ -12,7 +12,7 @@ from centergroup_mm.models.samples import image_masks
 def test_masks_show_where_the_image_is(load_test_image, shape):
     """A white image on black is at least half as bright there."""
     packed = load_test_image(np.full((*shape, 3), 255, np.uint8), side=128)
-    quarter, full = image_masks([packed['data_samples']], torch.device('cpu'))
+    quarter, full = image_masks([packed['data_samples']], torch.device('cpu'), (4, 1))
     height, width = packed['inputs'].shape[1:]
     assert full.shape == (1, 1, height, width)
     assert quarter.shape == (1, 1, height // 4, width // 4)

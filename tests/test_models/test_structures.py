@@ -20,8 +20,9 @@ def results(build, make_sample, people):
     features = torch.randn(2, 8, 16, 16)
     quarter, inside = stack_masks(samples, 'valid')
     with torch.no_grad():
-        poses, output, heatmaps = head.find_poses([features], inside, quarter[:, 0])
-        keypoints, centers = head.decoder.find_candidates(heatmaps, inside, inside)
+        everything = head.find_poses([features], inside, quarter[:, 0])
+        poses, heatmaps, keypoints, output = everything
+        _, centers = head.decoder.find_candidates(heatmaps, inside, inside)
         tokens, _ = head.tokenizer(
             [features], keypoints, centers, quarter[:, 0], (64, 64)
         )

@@ -31,10 +31,8 @@ class FromFeatures(nn.Module):
 
     def forward(self, features, inside, inside_quarter):
         flip_types = [0, 2, 1, 4, 3, 5]
-        poses, _, _ = self.head.find_poses(
-            [features], inside, inside_quarter, flip_types
-        )
-        return tuple(poses)
+        found = self.head.find_poses([features], inside, inside_quarter, flip_types)
+        return tuple(found.poses)
 
 
 def images(seed):

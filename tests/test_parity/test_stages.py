@@ -50,7 +50,7 @@ def test_input_of_the_image_file(case):
 
 
 def test_valid_mask(case):
-    _, (inside,) = image_masks(case.samples, 'cpu')
+    ((inside,),) = image_masks(case.samples, 'cpu', (1,))
     np.testing.assert_array_equal(inside[0], case.reference['pad_mask'] > 0)
 
 

@@ -34,7 +34,7 @@ def test_the_same_batch_keeps_the_rates(options, gpus, images, accumulate, facto
 def test_another_batch_scales_the_new_layers_only(options):
     found = options('centergroup_w48', 32, 8, 1)
     assert found['optim_wrapper.optimizer.lr'] == pytest.approx(3e-4 * 256 / 130)
-    for part in ('backbone', 'detector'):
+    for part in ('backbone', 'neck', 'detector'):
         multiplier = found[f'optim_wrapper.paramwise_cfg.custom_keys.{part}.lr_mult']
         assert found['optim_wrapper.optimizer.lr'] * multiplier == pytest.approx(1e-5)
     assert found['train_cfg.max_iters'] == round(27000 * 130 / 256)

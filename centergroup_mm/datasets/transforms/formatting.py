@@ -16,8 +16,8 @@ class PackCenterGroupInputs(PackPoseInputs):
 
     Beyond :class:`mmpose.datasets.transforms.PackPoseInputs`, ``input_masks`` become
     ``data_sample.input_masks``, a :class:`mmpose.structures.MultilevelPixelData` with
-    the levels 1/4 and full resolution, and the images of a multi-scale test stay a
-    list of tensors of different sizes.
+    the levels of the features and of the input, and the images of a multi-scale test
+    stay a list of tensors of different sizes.
 
     Args:
         meta_keys (Sequence[str]): Keys packed as metainfo, where present.
@@ -39,6 +39,7 @@ class PackCenterGroupInputs(PackPoseInputs):
             'input_center',
             'input_scale',
             'aug_scales',
+            'downscales',
             'flip',
             'flip_direction',
             'flip_indices',

@@ -24,17 +24,18 @@ class BottomupInputMasks(BaseTransform):
 
         Args:
             results (dict): ``ori_shape`` (H, W), ``warp_mat`` (2, 3), ``input_size``
-                [w, h], ``ignore_regions``, and ``flip`` if the image was mirrored
-                after the warp.
+                [w, h], ``ignore_regions``, ``flip`` if the image was mirrored after the
+                warp, and ``downscales``, which the codec of ``GenerateTarget`` adds.
 
         Returns:
-            dict: With ``heatmap_mask``, a list of float32 (1, h', w') at 1/4 and 1/2:
-            supervised; and ``input_masks``, a dict of lists of bool (1, h', w') at 1/4
-            and full resolution: ``valid`` and ``supervised``.
+            dict: With ``heatmap_mask``, a list of float32 (1, h', w') at each of the
+            codec's downscales, 1/4 and 1/2: supervised; and ``input_masks``, a dict of
+            lists of bool (1, h', w') at the first of them and at full resolution:
+            ``valid`` and ``supervised``.
 
         Raises:
-            ValueError: If a region cannot be read, or the image was flipped otherwise
-                than horizontally.
+            ValueError: If a region cannot be read, the image was flipped otherwise
+                than horizontally, or there are no targets yet.
         """
         if results.get('flip_direction') not in (None, 'horizontal'):
             raise ValueError(
@@ -42,17 +43,22 @@ class BottomupInputMasks(BaseTransform):
                 f'flip_direction={results["flip_direction"]!r}; set '
                 "direction='horizontal' of RandomFlip."
             )
+        if 'downscales' not in results:
+            raise ValueError(
+                'BottomupInputMasks follows GenerateTarget, whose encoder, a '
+                'CenterHeatmap, says at which resolutions masks are wanted.'
+            )
+        downscales = results['downscales']
         height, width = results['ori_shape']
-        warp = (results['warp_mat'], results['input_size'], (4, 2, 1))
+        warp = (results['warp_mat'], results['input_size'], (*downscales, 1))
         flip = bool(results.get('flip'))
         valid = supervised = warp_area((width, height), *warp, flip)
         if results['ignore_regions']:
             supervised = warp_masks(~self._ignored(results), *warp, flip)
-        results['heatmap_mask'] = [mask.astype(np.float32) for mask in supervised[:2]]
-        # At 1/4 and full resolution.
+        results['heatmap_mask'] = [mask.astype(np.float32) for mask in supervised[:-1]]
         results['input_masks'] = {
-            'valid': valid[::2],
-            'supervised': supervised[::2],
+            'valid': [valid[0], valid[-1]],
+            'supervised': [supervised[0], supervised[-1]],
         }
         return results
 

@@ -19,7 +19,6 @@ HIDDEN_SHARE = 0.2
 NOISE = 0.004
 # Distance of the tags of two people; they are told apart from 1 on.
 TAG_STEP = 2.0
-DOWNSCALES = (4, 2)
 
 
 class PlacedPeople(NamedTuple):
@@ -87,7 +86,7 @@ def draw_maps(people: PlacedPeople, size: tuple[int, int], seed: int = 0) -> Pla
         size (tuple[int, int]): Input [w, h].
         seed (int): Of the noise.
     """
-    codec = CenterHeatmap(size, downscales=DOWNSCALES)
+    codec = CenterHeatmap(size)
     generator = torch.Generator().manual_seed(seed)
     heatmaps, tags = [], []
     for keypoints, visible in zip(*people, strict=True):
