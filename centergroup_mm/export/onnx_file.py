@@ -3,8 +3,10 @@
 
 import io
 import json
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,8 +155,7 @@ def to_onnx(
     shape = {0: batch, 2: factor * rows, 3: factor * columns}
     # Not square: equal sides would be taken for the same size.
     inputs = example(EXAMPLE_BATCH, smallest + factor, smallest + 2 * factor, seed=0)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter('ignore')
+    with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             graph,
             tuple(torch.from_numpy(array) for array in inputs),
@@ -172,6 +173,20 @@ def to_onnx(
     stream = io.BytesIO()
     onnx.save(proto, stream)
     return stream.getvalue()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the exporter's remarks on its own steps; errors are still raised."""
+    logger = logging.getLogger('onnxscript')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 @torch.no_grad()
