@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
+from ..ops.candidates import BLOCK
 from ..runtime.description import FORMAT, KEY, Description
 from ..version import __version__
 
@@ -52,7 +53,7 @@ def describe(
         keypoint_names=names,
         skeleton=[[int(a), int(b)] for a, b in meta.get('skeleton_links', ())],
         flip_indices=[int(i) for i in meta['flip_indices']],
-        sigmas=[float(sigma) for sigma in meta.get('sigmas', ())],
+        sigmas=[round(float(sigma), 6) for sigma in meta.get('sigmas', ())],
         input_side=int(resize['input_size'][0]),
         size_factor=int(resize.get('size_factor', 64)),
         max_aspect_ratio=float(resize.get('max_aspect_ratio', 16)),
@@ -69,8 +70,6 @@ def smallest_side(model: nn.Module, factor: int) -> int:
     It looks at blocks of pixels first where there are more blocks than candidates, see
     :func:`centergroup_mm.ops.candidates.best_pixels`.
     """
-    from ..ops.candidates import BLOCK
-
     decoder = model.head.decoder
     count = max(decoder.num_candidates, decoder.num_centers)
     side = factor

@@ -2,6 +2,7 @@
 """What poses are found in on the command line: images, videos, cameras."""
 
 import contextlib
+import mimetypes
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -107,12 +108,16 @@ def find_sources(
 
 
 def _sort(path: Path, images: list[Path], videos: list[Video]) -> bool:
-    # By content: names may lack a suffix or have a wrong one.
+    # Images by content, for names may lack a suffix or have a wrong one.
     if cv2.haveImageReader(str(path)):
         images.append(path)
         return True
-    capture = cv2.VideoCapture(str(path)) if path.stat().st_size else None
-    is_video = capture is not None and capture.isOpened() and capture.grab()
+    kind, _ = mimetypes.guess_type(path.name)
+    if not (kind or '').startswith('video') or not path.stat().st_size:
+        return False
+    capture = cv2.VideoCapture(str(path))
+    is_video = capture.isOpened() and capture.grab()
+    capture.release()
     if is_video:
         videos.append(Video(path.name, str(path)))
     return is_video

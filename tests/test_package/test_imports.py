@@ -33,7 +33,7 @@ ALLOWED = {
     'models': BASE | {'ops.mask_warp', 'models', 'losses', 'task_modules'},
     'codecs': BASE,
     'datasets': BASE | {'codecs', 'folder_lock', 'ops.mask_warp', 'runtime'},
-    'export': {'checkpoint_files', 'conversion', 'models', 'runtime', 'version'},
+    'export': {'conversion', 'models', 'ops', 'runtime', 'version'},
     'conversion': {'structures', 'checkpoint_files'},
     'visualization': BASE | {'datasets'},
     'evaluation': BASE | {'codecs', 'datasets'},
