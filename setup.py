@@ -23,6 +23,16 @@ INSTALL_REQUIRES = [
     *('matplotlib', 'numpy', 'packaging', 'safetensors', 'scipy', 'torch>=2.6'),
 ]
 
+# Exported models run without torch and the host: see docs/deployment.md. OpenCV 5 gives
+# other pixels. An environment with another OpenCV gets a second one by `runtime`, which
+# fills the same folder: install onnxruntime alone there.
+RUNTIME = ['numpy', 'onnxruntime>=1.17', 'opencv-python-headless>=4.8,<5']
+EXTRAS_REQUIRE = {
+    'runtime': RUNTIME,
+    'demo': [*RUNTIME, 'gradio>=5'],
+    'export': ['onnx>=1.17', 'onnxruntime>=1.17', 'onnxscript>=0.5'],
+}
+
 
 def read(name: str) -> str:
     """Return the text of a file beside this one, or '' where there is none."""
@@ -51,5 +61,9 @@ setup(
         ]
     },
     install_requires=INSTALL_REQUIRES,
+    extras_require=EXTRAS_REQUIRE,
+    entry_points={
+        'console_scripts': ['centergroup = centergroup_mm.runtime.command_line:main']
+    },
     zip_safe=False,
 )

@@ -2,16 +2,11 @@
 """Resizing of whole images for testing, at one or several scales."""
 
 from collections.abc import Sequence
-from math import ceil
 
-import cv2
-import numpy as np
 from mmpose.datasets.transforms import BottomupResize
 from mmpose.registry import TRANSFORMS
-from mmpose.structures.bbox import get_warp_matrix
 
-# cv2.warpAffine holds coordinates in 16 bits.
-_MAX_SIDE = 32766
+from ...runtime import resize
 
 
 @TRANSFORMS.register_module()
@@ -79,12 +74,9 @@ class BottomupAlignedResize(BottomupResize):
         Args:
             image_size (tuple[int, int]): Image size [w, h].
         """
-        width, height = image_size
-        factor = self.size_factor
-        side = ceil(min(self.scales) * self.input_size[0] / factor) * factor
-        # In whole numbers: a rounding error would add a whole block of padding.
-        long_side = -(-side * max(image_size) // (min(image_size) * factor)) * factor
-        base = (long_side, side) if width >= height else (side, long_side)
+        base = resize.input_size(
+            image_size, self.input_size[0], self.size_factor, min(self.scales)
+        )
         return [tuple(int(n * length) for length in base) for n in self.multiples]
 
     def transform(self, results: dict) -> dict:
@@ -103,48 +95,30 @@ class BottomupAlignedResize(BottomupResize):
         image = results['img']
         height, width = image.shape[:2]
         sizes = self.input_sizes((width, height))
-        self._check_size((width, height), sizes, results.get('img_path'))
+        path = results.get('img_path')
+        resize.check_size(
+            (width, height),
+            sizes,
+            self.max_aspect_ratio,
+            'An image' if path is None else f'Image {path}',
+            'Cut the image into parts, or set max_aspect_ratio of '
+            f'{type(self).__name__}.',
+        )
 
-        # The center is rounded (half to even) as published results were computed.
-        center = np.array([round(width / 2), round(height / 2)], dtype=np.float32)
-        if width >= height:
-            scale = np.array([sizes[0][0] / sizes[0][1] * height, height], np.float32)
-        else:
-            scale = np.array([width, sizes[0][1] / sizes[0][0] * width], np.float32)
-        warps = [get_warp_matrix(center, scale, 0, size) for size in sizes]
+        placement = resize.place((width, height), sizes[0])
+        warps = [resize.warp_matrix(placement, size) for size in sizes]
         images = [
-            cv2.warpAffine(
-                image, warp, size, flags=cv2.INTER_LINEAR, borderValue=self.pad_val
-            )
+            resize.warp_image(image, warp, size, self.pad_val)
             for warp, size in zip(warps, sizes, strict=True)
         ]
         results.update(
             img=images if self.aug_scales else images[0],
             img_shape=sizes[0][::-1],
             input_size=sizes[0],
-            input_center=center,
-            input_scale=scale,
+            input_center=placement.center,
+            input_scale=placement.extent,
             warp_mat=warps[0],
         )
         if self.aug_scales:
             results['aug_scales'] = self.aug_scales
         return results
-
-    def _check_size(
-        self,
-        image_size: tuple[int, int],
-        sizes: list[tuple[int, int]],
-        path: str | None,
-    ) -> None:
-        """Refuse images whose input would not fit the memory or OpenCV."""
-        ratio = max(image_size) / min(image_size)
-        longest = max(*image_size, *(side for size in sizes for side in size))
-        if ratio > self.max_aspect_ratio or longest > _MAX_SIDE:
-            name = 'An image' if path is None else f'Image {path}'
-            raise ValueError(
-                f'{name} of {image_size[0]} x {image_size[1]} pixels (width x '
-                f'height) has an aspect ratio of {ratio:.1f} and would need an input '
-                f'of {sizes[0][0]} x {sizes[0][1]}; expected a ratio of at most '
-                f'{self.max_aspect_ratio:g} and sides of at most {_MAX_SIDE}. Cut the '
-                f'image into parts, or set max_aspect_ratio of {type(self).__name__}.'
-            )

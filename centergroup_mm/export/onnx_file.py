@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing a model as one ONNX file, from pixels to poses."""
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from mmengine.config import Config
+from mmpose.apis import init_model
+from torch import nn
+from torch.export import Dim
+
+from ..conversion.files import check_free, write_together
+from ..conversion.weights import read_weights
+from ..models.checkpoints import CheckpointMismatchError, holds_grouping
+from .description import describe, properties, smallest_side
+from .graph import PosesFromPixels
+from .verification import HALF, OUTPUTS, SINGLE, as_rows, cases, example, verify
+
+# Written out. With 20, torch's default, GridSample takes modes that TensorRT reads as
+# "nearest"; with 23 there is an Attention node that ONNX Runtime refuses.
+OPSET = 18
+INPUTS = ('images', 'inside')
+EXAMPLE_BATCH = 2
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        model (Path): The ONNX file.
+        report (Path): What was verified, as JSON, beside it.
+        content (dict): Of the report.
+    """
+
+    model: Path
+    report: Path
+    content: dict[str, Any]
+
+
+def export_onnx(
+    config: str | Path,
+    checkpoint: str | Path,
+    target: str | Path,
+    flip_test: bool = False,
+    half: bool = False,
+    license_of_weights: str | None = None,
+    overwrite: bool = False,
+) -> Export:
+    """Write a model of CenterGroup or CenterNet as one ONNX file, and check it.
+
+    The file takes ``images``, uint8 (B, 3, h, w), RGB, and ``inside``, bool
+    (B, 1, h, w), any number and size of them (multiples of the size factor), and gives
+    what :class:`PosesFromPixels` does. It is written only after ONNX Runtime found the
+    model's poses with it, at several sizes and batches.
+
+    Args:
+        config (str | Path): Config file of the model.
+        checkpoint (str | Path): Its weights, all of them; a path or URL.
+        target (str | Path): ``NAME.onnx``; the report becomes ``NAME.report.json``.
+        flip_test (bool): Whether poses are averaged with those of the mirrored image.
+        half (bool): Whether convolutions compute in half precision.
+        license_of_weights (str, optional): Goes into the file.
+        overwrite (bool): Whether files that are already there may be replaced.
+
+    Raises:
+        FileExistsError: If there is such a file.
+        CheckpointMismatchError: If weights are missing or do not fit.
+        ValueError: If the model cannot be exported.
+        VerificationError: If the graph finds other poses than the model.
+    """
+    target = Path(target)
+    report = target.with_suffix('.report.json')
+    check_free((target, report), overwrite)
+    config = Config.fromfile(str(config))
+    model = load_whole(config, checkpoint)
+    description = describe(model, config, flip_test, half, license_of_weights)
+    flip_indices = description.flip_indices if flip_test else None
+    graph = PosesFromPixels(model, flip_indices, half).eval()
+    smallest = smallest_side(model, description.size_factor)
+    if smallest > description.input_side:
+        raise ValueError(
+            f'With {model.head.decoder.num_candidates} candidates per type an input '
+            f'has at least {smallest} x {smallest} pixels, but the test pipeline of '
+            f'{config.filename} makes smaller ones ({description.input_side}). '
+            'Enlarge its input_size.'
+        )
+    content = to_onnx(graph, smallest, description.size_factor, properties(description))
+    checked = verify(
+        lambda *inputs: run_torch(graph, *inputs),
+        session_runner(content),
+        list(cases(smallest, description.size_factor, description.input_side)),
+        HALF if half else SINGLE,
+    )
+    facts = dict(
+        model=target.name,
+        config=Path(config.filename).name,
+        checkpoint=Path(str(checkpoint)).name,
+        description=description.as_dict(),
+        opset=OPSET,
+        versions={m.__name__: m.__version__ for m in (torch, onnx, onnxruntime)},
+        megabytes=round(len(content) / 1e6, 2),
+        limits=(HALF if half else SINGLE)._asdict(),
+        verified=as_rows(checked),
+    )
+    text = json.dumps(facts, indent=2) + '\n'
+    write_together({target: content, report: text.encode()}, overwrite)
+    return Export(target, report, facts)
+
+
+def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
+    """The model with all of its weights, on the CPU, as it is exported.
+
+    Raises:
+        CheckpointMismatchError: If the checkpoint is not the whole model.
+    """
+    if config.get('data_mode', 'bottomup') != 'bottomup':
+        raise ValueError(f'{config.filename} is not of a bottom-up model.')
+    # Exporters write what they see: weights channel by channel, as ONNX has them.
+    config.model.channels_last = False
+    model = init_model(config, str(checkpoint), device='cpu')
+    if not holds_grouping(model.state_dict(), read_weights(checkpoint)):
+        raise CheckpointMismatchError(
+            f'{Path(str(checkpoint)).name} holds a detector alone; its poses would be '
+            'chance. Expected all weights of the model.'
+        )
+    return model
+
+
+def to_onnx(
+    graph: nn.Module, smallest: int, factor: int, metadata: dict[str, str]
+) -> bytes:
+    """The content of an ONNX file with any batch, height and width.
+
+    Args:
+        graph (nn.Module): See :class:`PosesFromPixels`.
+        smallest (int): Side of the smallest input.
+        factor (int): Sides are multiples of it.
+        metadata (dict[str, str]): Goes into the file.
+    """
+    least = smallest // factor
+    batch = Dim('batch')
+    rows, columns = Dim('rows', min=least), Dim('columns', min=least)
+    shape = {0: batch, 2: factor * rows, 3: factor * columns}
+    # Not square: equal sides would be taken for the same size.
+    inputs = example(EXAMPLE_BATCH, smallest + factor, smallest + 2 * factor, seed=0)
+    with torch.no_grad(), _quiet():
+        program = torch.onnx.export(
+            graph,
+            tuple(torch.from_numpy(array) for array in inputs),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=(shape, shape),
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            external_data=False,
+            verbose=False,
+        )
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, metadata)
+    proto.doc_string = 'images (RGB) and where they lie -> poses; see metadata_props'
+    stream = io.BytesIO()
+    onnx.save(proto, stream)
+    return stream.getvalue()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the exporter's remarks on its own steps; errors are still raised."""
+    logger = logging.getLogger('onnxscript')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@torch.no_grad()
+def run_torch(
+    graph: nn.Module, images: np.ndarray, inside: np.ndarray
+) -> Sequence[np.ndarray]:
+    """The model itself, from arrays to arrays."""
+    outputs = graph(torch.from_numpy(images), torch.from_numpy(inside))
+    return [output.numpy() for output in outputs]
+
+
+def session_runner(content: bytes):
+    """ONNX Runtime on the content of a file, from arrays to arrays."""
+    session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
+
+    def run(images: np.ndarray, inside: np.ndarray) -> Sequence[np.ndarray]:
+        return session.run(list(OUTPUTS), {'images': images, 'inside': inside})
+
+    return run

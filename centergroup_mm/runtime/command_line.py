@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``centergroup``: poses from an exported model."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ..version import __version__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; what goes wrong is told in a line.
+
+    Returns:
+        int: 0, done; 1, failed or files were passed over; 130, interrupted.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        return args.work(args)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        print(f'centergroup: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('centergroup: interrupted', file=sys.stderr)
+        return 130
+
+
+def predict(args: argparse.Namespace) -> int:
+    """``centergroup predict``."""
+    from .media import find_sources
+    from .pose_model import PoseModel
+    from .prediction import IMAGES, RESULTS, Predictor
+
+    images, videos, others = find_sources(args.sources)
+    model = PoseModel(args.model, args.device, args.threads)
+    predictor = Predictor(
+        model,
+        args.out,
+        args.score_thr,
+        args.keypoint_thr,
+        not args.no_pictures,
+        _progress if sys.stderr.isatty() else lambda *_: None,
+    )
+    try:
+        predictor.add_images(images)
+        for video in videos:
+            try:
+                predictor.add_video(video, args.frames)
+            except KeyboardInterrupt:
+                # The usual end of a camera.
+                if not isinstance(video.source, int):
+                    raise
+    finally:
+        predictor.close()
+    for line in [*predictor.notes, *predictor.bad]:
+        print(f'centergroup: {line}', file=sys.stderr)
+    if others:
+        print(
+            f'centergroup: {len(others)} files that are neither image nor video were '
+            f'passed over: {", ".join(path.name for path in others[:5])}',
+            file=sys.stderr,
+        )
+    print(
+        f'{len(predictor.results)} people in {len(predictor.images)} images: '
+        f'{args.out / RESULTS}, {args.out / IMAGES}'
+    )
+    return 1 if predictor.bad else 0
+
+
+def info(args: argparse.Namespace) -> int:
+    """``centergroup info``."""
+    from .pose_model import PoseModel
+
+    model = PoseModel(args.model)
+    if args.json:
+        print(json.dumps(model.description.as_dict(), indent=2))
+        return 0
+    for name, value in model.description.as_dict().items():
+        if name == 'skeleton':
+            names = model.description.keypoint_names
+            value = [f'{names[a]}-{names[b]}' for a, b in value]
+        if isinstance(value, list):
+            value = ', '.join(map(str, value))
+        print(f'{name:20} {value}')
+    return 0
+
+
+def serve(args: argparse.Namespace) -> int:
+    """``centergroup serve``."""
+    from .pose_model import PoseModel
+    from .web_page import make_page
+
+    page = make_page(PoseModel(args.model, args.device, args.threads))
+    page.launch(server_name=args.host, server_port=args.port)
+    return 0
+
+
+def _progress(name: str, done: int, total: int | None) -> None:
+    """Rewrite a line of the terminal."""
+    share = f'/{total}' if total else ''
+    bar = f'{"#" * (30 * done // total):30}' if total else ''
+    sys.stderr.write(f'\r{name} {bar} {done}{share}')
+    if done == total:
+        sys.stderr.write('\n')
+    sys.stderr.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='centergroup', description=__doc__)
+    parser.add_argument('--version', action='version', version=__version__)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+
+    command = commands.add_parser('predict', help='poses of images, videos, a camera')
+    _add_model(command)
+    command.add_argument(
+        'sources',
+        nargs='+',
+        metavar='SOURCE',
+        help='images, videos, folders of them, or the number of a camera',
+    )
+    command.add_argument('--out', type=Path, required=True, help='folder to write to')
+    command.add_argument(
+        '--score-thr', type=_share, help='leave out people scoring less (0 to 1)'
+    )
+    command.add_argument(
+        '--keypoint-thr',
+        type=_share,
+        default=0.3,
+        help='do not draw keypoints scoring less (default: %(default)s)',
+    )
+    command.add_argument(
+        '--no-pictures', action='store_true', help='write the poses alone'
+    )
+    command.add_argument(
+        '--frames', type=_count, help='stop a video or camera after so many frames'
+    )
+    command.set_defaults(work=predict)
+
+    command = commands.add_parser('info', help='what a model says of itself')
+    command.add_argument('model', help='exported model, NAME.onnx')
+    command.add_argument('--json', action='store_true', help='for programs')
+    command.set_defaults(work=info)
+
+    command = commands.add_parser(
+        'serve', help='a web page with upload and webcam (extra "demo")'
+    )
+    _add_model(command)
+    command.add_argument(
+        '--host',
+        default='127.0.0.1',
+        help='address to listen at; 0.0.0.0 lets others in (default: %(default)s)',
+    )
+    command.add_argument('--port', type=_count, default=7860)
+    command.set_defaults(work=serve)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('model', help='exported model, NAME.onnx')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--threads', type=_count, help='of the CPU; default: all')
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no number from 1 on')
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 to 1')
+    return value

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exported model that finds people in images."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import resize
+from .description import ModelFileError, read_description
+from .images import as_color, read_image
+from .poses import Poses
+
+INPUTS = ['images', 'inside']
+OUTPUTS = ['keypoints', 'keypoint_scores', 'scores', 'valid']
+PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
+INSTALL = 'pip install "centergroup_mm[runtime]"'
+
+
+class PoseModel:
+    """Finds the poses of all people in images, by ONNX Runtime.
+
+    ::
+
+        model = PoseModel('model.onnx')
+        poses = model('photo.jpg')
+        poses.keypoints, poses.keypoint_names, poses.scores
+
+    Args:
+        path (str | Path): File that ``tools/export_onnx.py`` wrote.
+        device (str): ``cpu``, or ``cuda`` where onnxruntime-gpu is installed.
+        threads (int, optional): Of the CPU. Defaults to one per core.
+        batch_size (int): Images of one input size that run at a time.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ModelFileError: If it is no exported model, or of another version.
+        RuntimeError: If the device is not there: nothing falls back to the CPU.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        device: str = 'cpu',
+        threads: int | None = None,
+        batch_size: int = 8,
+    ) -> None:
+        self.path = Path(path)
+        self.batch_size = batch_size
+        self._session = _open(self.path, device, threads)
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.description = read_description(properties, str(self.path))
+        names = [value.name for value in self._session.get_inputs()]
+        outputs = [value.name for value in self._session.get_outputs()]
+        if names != INPUTS or outputs != OUTPUTS:
+            raise ModelFileError(
+                f'{self.path} takes {names} and gives {outputs}; expected {INPUTS} and '
+                f'{OUTPUTS}. It was exported for another runtime: export it without '
+                '--layout.'
+            )
+
+    def __call__(
+        self,
+        images: str | Path | np.ndarray | Sequence[str | Path | np.ndarray],
+        score_thr: float | None = None,
+    ) -> Poses | list[Poses]:
+        """Find the people of one image, or of each of several.
+
+        Args:
+            images: A file, an array uint8 (H, W, 3), BGR as OpenCV reads it, or a list
+                of these, of any sizes.
+            score_thr (float, optional): People scoring less are left out. Defaults to
+                what the model says, 0 as a rule.
+
+        Returns:
+            Poses | list[Poses]: Of the image, or a list for a list.
+
+        Raises:
+            FileNotFoundError, ImageError: If an image is missing or none.
+            ValueError: If an image is too long for its width.
+        """
+        if isinstance(images, str | Path | np.ndarray):
+            return self([images], score_thr)[0]
+        pictures, names = [], []
+        for number, image in enumerate(images):
+            is_file = isinstance(image, str | Path)
+            names.append(f'Image {image}' if is_file else f'Image {number}')
+            pictures.append(
+                read_image(image) if is_file else as_color(image, names[-1])
+            )
+        threshold = self.description.score_thr if score_thr is None else score_thr
+        by_size = defaultdict(list)
+        for number, picture in enumerate(pictures):
+            by_size[self._input_size(picture, names[number])].append(number)
+        found: list[Poses | None] = [None] * len(pictures)
+        for size, numbers in by_size.items():
+            for start in range(0, len(numbers), self.batch_size):
+                part = numbers[start : start + self.batch_size]
+                poses = self._find([pictures[i] for i in part], size, threshold)
+                for number, own in zip(part, poses, strict=True):
+                    found[number] = own
+        return found
+
+    def check(self, image: np.ndarray, name: str = 'The image') -> None:
+        """Refuse an image that is too long for its width.
+
+        Raises:
+            ValueError: Says why.
+        """
+        self._input_size(image, name)
+
+    def _input_size(self, image: np.ndarray, name: str) -> tuple[int, int]:
+        """Size of the input of an image [w, h]."""
+        image_size = (image.shape[1], image.shape[0])
+        known = self.description
+        size = resize.input_size(image_size, known.input_side, known.size_factor)
+        resize.check_size(
+            image_size,
+            [size],
+            known.max_aspect_ratio,
+            name,
+            'Cut the image into parts.',
+        )
+        return size
+
+    def _find(
+        self, images: Sequence[np.ndarray], size: tuple[int, int], score_thr: float
+    ) -> list[Poses]:
+        """The people of images whose inputs have one size."""
+        placements, inputs, masks = [], [], []
+        for image in images:
+            image_size = (image.shape[1], image.shape[0])
+            placement = resize.place(image_size, size)
+            warp = resize.warp_matrix(placement, size)
+            picture = resize.warp_image(image, warp, size)
+            placements.append(placement)
+            inputs.append(picture[..., ::-1].transpose(2, 0, 1))
+            masks.append(resize.image_mask(image_size, warp, size))
+        outputs = self._session.run(
+            OUTPUTS, {'images': np.stack(inputs), 'inside': np.stack(masks)}
+        )
+        results = []
+        for image, placement, keypoints, keypoint_scores, scores, valid in zip(
+            images, placements, *outputs, strict=True
+        ):
+            kept = np.flatnonzero(valid & (scores >= score_thr))
+            kept = kept[np.argsort(-scores[kept], kind='stable')]
+            points = resize.to_image_pixels(keypoints[kept], placement, size)
+            results.append(
+                Poses(
+                    points.astype(np.float32),
+                    keypoint_scores[kept],
+                    scores[kept],
+                    (image.shape[1], image.shape[0]),
+                    self.description,
+                )
+            )
+        return results
+
+
+def _open(path: Path, device: str, threads: int | None):
+    """A session of ONNX Runtime."""
+    if not path.is_file():
+        raise FileNotFoundError(f'Model {path} does not exist or is no file.')
+    if device not in PROVIDERS:
+        raise ValueError(f'device is {device!r}; expected one of {list(PROVIDERS)}.')
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ImportError(f'ONNX Runtime is not installed: {INSTALL}') from error
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        raise RuntimeError(
+            f'This ONNX Runtime has no {PROVIDERS[device]}. Install onnxruntime-gpu in '
+            'place of onnxruntime, or choose the device cpu.'
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=[PROVIDERS[device]]
+        )
+    except Exception as error:  # its errors have no base class of their own
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFileError(
+            f'{path} ({path.stat().st_size:,} bytes) cannot be read as an ONNX model; '
+            f'it is truncated, or something else: {reason}'
+        ) from error
+    if session.get_providers()[0] != PROVIDERS[device]:
+        raise RuntimeError(
+            f'{PROVIDERS[device]} could not be started: its libraries are missing or '
+            'of another version. Nothing falls back to the CPU: choose the device cpu.'
+        )
+    return session

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exported models: an export takes a minute or more, so each is made once."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from mmpose.utils import register_all_modules
+
+from centergroup_mm.conversion import convert_checkpoint
+from centergroup_mm.export import export_onnx
+
+# Of everything that a machine without the training stack lacks.
+BLOCKED = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'scipy')
+
+
+@pytest.fixture(scope='session')
+def write_model(repo_root, tmp_path_factory):
+    """Write a config and random weights that see peaks.
+
+    Called as ``write_model(name, settings=None, num_keypoints=None)``; ``name`` is of a
+    config. Returns its ``config``, ``checkpoint`` and ``folder``.
+    """
+
+    def write(name, settings=None, num_keypoints=None):
+        folder = tmp_path_factory.mktemp('model')
+        config = Config.fromfile(repo_root / 'configs' / f'{name}.py')
+        config.model.backbone.init_cfg = None
+        config.merge_from_dict(settings or {})
+        meta = {}
+        if num_keypoints is not None:
+            config.model.head.num_keypoints = num_keypoints
+            meta = dict(
+                dataset_meta=dict(
+                    dataset_name='by_hand',
+                    keypoint_id2name={i: f'type {i}' for i in range(num_keypoints)},
+                    flip_indices=list(range(num_keypoints)),
+                    skeleton_links=[],
+                    sigmas=[0.05] * num_keypoints,
+                )
+            )
+        config.dump(folder / 'model.py')
+        register_all_modules()
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            model = MODELS.build(config.model)
+        for layer in model.head.detector.final_layers:
+            torch.nn.init.normal_(layer.weight, std=0.3)
+            torch.nn.init.ones_(layer.bias)
+        torch.save(dict(state_dict=model.state_dict(), meta=meta), folder / 'model.pth')
+        return SimpleNamespace(
+            config=folder / 'model.py', checkpoint=folder / 'model.pth', folder=folder
+        )
+
+    return write
+
+
+@pytest.fixture(scope='session')
+def tiny(write_model):
+    """The tiny model, exported: ``config``, ``checkpoint``, ``file`` and ``report``."""
+    written = write_model('centergroup_tiny', {'model.test_cfg.flip_test': False})
+    done = export_onnx(
+        written.config,
+        written.checkpoint,
+        written.folder / 'tiny.onnx',
+        license_of_weights='CC0-1.0',
+    )
+    return SimpleNamespace(
+        **vars(written), file=done.model, report=done.report, content=done.content
+    )
+
+
+@pytest.fixture(scope='session')
+def reference_model(parity_dir, tmp_path_factory):
+    """Export a model of the reference's fixtures, with its flip test."""
+    folder = tmp_path_factory.mktemp('reference')
+    weights = folder / 'coco_flip.pth'
+    convert_checkpoint(parity_dir / 'coco_flip.ckpt', weights, 256)
+    target = folder / 'coco_flip.onnx'
+    export_onnx(weights.with_suffix('.py'), weights, target, flip_test=True)
+    return target
+
+
+@pytest.fixture
+def run_light(repo_root, tmp_path):
+    """Run Python where torch and the host cannot be imported.
+
+    Called as ``run_light(arguments, check=True)``; the working folder is ``tmp_path``.
+    """
+    site = tmp_path / 'blocked'
+    site.mkdir()
+    (site / 'sitecustomize.py').write_text(
+        'import sys\n'
+        'class Blocker:\n'
+        '    def find_spec(self, name, path=None, target=None):\n'
+        f'        if name.split(".")[0] in {BLOCKED!r}:\n'
+        '            raise ModuleNotFoundError(name + " is blocked", name=name)\n'
+        'sys.meta_path.insert(0, Blocker())\n'
+        # Whether a package is there is asked before it is imported.
+        'import importlib.util as util\n'
+        'find = util.find_spec\n'
+        f'util.find_spec = lambda n, p=None: None if n in {BLOCKED!r} else find(n, p)\n'
+    )
+
+    def run(arguments, check=True):
+        path = os.pathsep.join([str(site), str(repo_root)])
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, 'PYTHONPATH': path},
+            capture_output=True,
+            text=True,
+        )
+        if check and done.returncode:
+            pytest.fail(f'{arguments}\n{done.stdout}{done.stderr}')
+        return done
+
+    return run

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``centergroup``, where there is no torch."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from centergroup_mm.runtime.media import VideoWriter, find_sources
+
+from .test_runtime import picture
+
+
+@pytest.fixture
+def command(run_light):
+    def run(*arguments, check=True):
+        return run_light(['-m', 'centergroup_mm.runtime', *arguments], check)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three images of other sizes, a damaged one and a text."""
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    for number, size in enumerate([(200, 160), (90, 240), (200, 160)]):
+        cv2.imwrite(str(folder / f'{number}.png'), picture(size, number))
+    content = (folder / '0.png').read_bytes()
+    (folder / '3.png').write_bytes(content[: len(content) // 2])
+    (folder / 'notes.txt').write_text('hello')
+    return folder
+
+
+def test_a_folder_becomes_poses_and_pictures(command, folder, tiny, tmp_path):
+    done = command('predict', tiny.file, folder, '--out', 'out', check=False)
+    # One image was damaged; the others are done all the same.
+    assert done.returncode == 1
+    assert '3.png is cut off' in done.stderr
+    assert 'notes.txt' in done.stderr
+    out = tmp_path / 'out'
+    assert {path.name for path in out.iterdir()} == {
+        *('poses.json', 'images.json', '0.png', '1.png', '2.png')
+    }
+    images = json.loads((out / 'images.json').read_text())
+    assert [(i['id'], i['width'], i['height']) for i in images] == [
+        *((0, 200, 160), (1, 90, 240), (2, 200, 160))
+    ]
+    poses = json.loads((out / 'poses.json').read_text())
+    assert {pose['image_id'] for pose in poses} == {0, 1, 2}
+    assert cv2.imread(str(out / '1.png')).shape == (240, 90, 3)
+
+
+def test_a_video_becomes_a_video(command, tiny, tmp_path):
+    writer = VideoWriter(tmp_path / 'film.mp4', 10)
+    for seed in range(4):
+        writer.write(picture((160, 120), seed))
+    writer.close()
+    command('predict', tiny.file, 'film.mp4', '--out', 'out', '--frames', '3')
+    images = json.loads((tmp_path / 'out' / 'images.json').read_text())
+    assert [image['frame'] for image in images] == [0, 1, 2]
+    video = cv2.VideoCapture(str(tmp_path / 'out' / 'film.mp4'))
+    frames = [video.read() for _ in range(4)]
+    assert [found for found, _ in frames] == [True, True, True, False]
+    assert frames[0][1].shape == (120, 160, 3)
+
+
+def test_without_ffmpeg_a_note_says_what_browsers_do(tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', '')
+    writer = VideoWriter(tmp_path / 'x.mp4', 10)
+    assert not writer.plays_in_browsers
+    writer.write(np.zeros((61, 81, 3), np.uint8))
+    writer.close()
+    assert (tmp_path / 'x.mp4').stat().st_size
+
+
+def test_info_is_for_people_and_programs(command, tiny):
+    assert 'left_eye' in command('info', tiny.file).stdout
+    said = json.loads(command('info', tiny.file, '--json').stdout)
+    assert said['input_side'] == 192
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['predict', 'MODEL', 'nothing.jpg', '--out', 'out'], 'nothing.jpg'),
+        (['predict', 'MODEL', '97', '--out', 'out'], 'Camera 97'),
+        (['predict', 'nothing.onnx', 'x.png', '--out', 'out'], 'nothing.onnx'),
+        (['info', 'x.png'], 'cannot be read'),
+        (['predict', 'MODEL', 'text.txt', '--out', 'out'], 'text.txt'),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(arguments, message, command, tiny, tmp_path):
+    cv2.imwrite(str(tmp_path / 'x.png'), picture((200, 160)))
+    (tmp_path / 'text.txt').write_text('hello')
+    arguments = [tiny.file if a == 'MODEL' else a for a in arguments]
+    done = command(*arguments, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.stderr
+
+
+def test_pictures_of_one_name_do_not_replace_each_other(command, tiny, tmp_path):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / 'x.png'), picture((200, 160)))
+    command('predict', tiny.file, 'a', 'b', '--out', 'out')
+    assert {path.name for path in (tmp_path / 'out').glob('*.png')} == {
+        *('x.png', 'x_2.png')
+    }
+
+
+def test_an_image_is_known_by_its_content(tmp_path):
+    path = tmp_path / 'without_suffix'
+    path.write_bytes(cv2.imencode('.png', picture((20, 20)))[1].tobytes())
+    images, videos, others = find_sources([str(path)])
+    assert (images, videos, others) == ([path], [], [])

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is in an exported file, and when none is written."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from centergroup_mm.export import VerificationError, export_onnx, onnx_file
+from centergroup_mm.models.checkpoints import CheckpointMismatchError
+from centergroup_mm.runtime.description import KEY
+from centergroup_mm.version import __version__
+
+
+@pytest.fixture(scope='module')
+def proto(tiny):
+    return onnx.load(tiny.file)
+
+
+def test_only_standard_operators_of_opset_18(proto):
+    assert [(entry.domain, entry.version) for entry in proto.opset_import] == [('', 18)]
+    assert {node.domain for node in proto.graph.node} == {''}
+    assert len(proto.functions) == 0
+    kinds = {node.op_type for node in proto.graph.node}
+    # What other runtimes stumble over; none is needed.
+    assert not kinds & {
+        *('Attention', 'NonMaxSuppression', 'NonZero', 'Loop', 'If', 'Scan'),
+        *('GridSample', 'SequenceAt', 'SplitToSequence'),
+    }
+
+
+def test_batch_height_and_width_are_open(proto):
+    def shapes(values):
+        return {
+            value.name: [
+                d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim
+            ]
+            for value in values
+        }
+
+    inputs = shapes(proto.graph.input)
+    assert inputs['images'] == ['batch', 3, '64*rows', '64*columns']
+    assert inputs['inside'] == ['batch', 1, '64*rows', '64*columns']
+    assert shapes(proto.graph.output) == {
+        'keypoints': ['batch', 12, 17, 2],
+        'keypoint_scores': ['batch', 12, 17],
+        'scores': ['batch', 12],
+        'valid': ['batch', 12],
+    }
+
+
+def test_the_file_says_what_it_is(proto):
+    (entry,) = proto.metadata_props
+    assert entry.key == KEY
+    said = json.loads(entry.value)
+    assert said['version'] == __version__
+    assert said['method'] == 'CenterGroup'
+    assert said['keypoint_names'][:2] == ['nose', 'left_eye']
+    assert said['flip_indices'][:3] == [0, 2, 1]
+    assert said['input_side'] == 192
+    assert said['license_of_weights'] == 'CC0-1.0'
+    assert not said['flip_test']
+
+
+def test_the_report_holds_what_was_compared(tiny):
+    report = json.loads(tiny.report.read_text())
+    sizes = {(r['batch'], r['height'], r['width']) for r in report['verified']}
+    assert {batch for batch, _, _ in sizes} == {1, 2, 3}
+    assert len({(height, width) for _, height, width in sizes}) >= 3
+    assert all(row['poses'] for row in report['verified'])
+    assert report['opset'] == 18
+
+
+def test_an_image_without_people_has_no_valid_pose(tiny):
+    """Nothing lies inside, so there is no candidate at all."""
+    session = onnxruntime.InferenceSession(tiny.file)
+    images = np.zeros((2, 3, 192, 192), np.uint8)
+    inside = np.zeros((2, 1, 192, 192), bool)
+    outputs = session.run(None, {'images': images, 'inside': inside})
+    assert not outputs[3].any()
+    assert all(np.isfinite(output).all() for output in outputs[:3])
+
+
+def never(*_, **__):
+    pytest.fail('the slow export was begun')
+
+
+def test_a_file_that_is_there_is_kept(tiny, monkeypatch):
+    monkeypatch.setattr(onnx_file, 'to_onnx', never)
+    before = tiny.file.read_bytes()
+    with pytest.raises(FileExistsError, match='--overwrite'):
+        export_onnx(tiny.config, tiny.checkpoint, tiny.file)
+    assert tiny.file.read_bytes() == before
+
+
+@pytest.mark.parametrize('prefix', ['backbone.stage4.', 'head.grouping.', 'head.'])
+def test_a_checkpoint_that_lacks_weights_is_refused(
+    tiny, tmp_path, monkeypatch, prefix
+):
+    monkeypatch.setattr(onnx_file, 'to_onnx', never)
+    weights = torch.load(tiny.checkpoint, weights_only=True)['state_dict']
+    part = {key: w for key, w in weights.items() if not key.startswith(prefix)}
+    assert 0 < len(part) < len(weights)
+    torch.save(dict(state_dict=part), tmp_path / 'part.pth')
+    with pytest.raises(CheckpointMismatchError):
+        export_onnx(tiny.config, tmp_path / 'part.pth', tmp_path / 'x.onnx')
+    assert not (tmp_path / 'x.onnx').exists()
+
+
+def test_a_detector_alone_is_refused(tiny, tmp_path, monkeypatch):
+    """The host loads it, for it is what training starts from."""
+    monkeypatch.setattr(onnx_file, 'to_onnx', never)
+    weights = torch.load(tiny.checkpoint, weights_only=True)['state_dict']
+    part = {
+        key: weight
+        for key, weight in weights.items()
+        if key.startswith(('backbone.', 'head.detector.'))
+    }
+    torch.save(dict(state_dict=part), tmp_path / 'detector.pth')
+    with pytest.raises(CheckpointMismatchError, match='detector alone'):
+        export_onnx(tiny.config, tmp_path / 'detector.pth', tmp_path / 'x.onnx')
+
+
+def test_a_graph_that_finds_other_poses_is_not_written(tiny, tmp_path, monkeypatch):
+    """The exported file stands in for a faulty export: its weights are others."""
+    other = onnx.load(tiny.file)
+    (weight,) = [
+        w for w in other.graph.initializer if w.name.endswith('final_layers.1.weight')
+    ]
+    values = onnx.numpy_helper.to_array(weight)
+    weight.CopyFrom(onnx.numpy_helper.from_array(-values, weight.name))
+    monkeypatch.setattr(onnx_file, 'to_onnx', lambda *_: other.SerializeToString())
+    with pytest.raises(VerificationError, match='Nothing was written'):
+        export_onnx(tiny.config, tiny.checkpoint, tmp_path / 'x.onnx')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_method_that_groups_outside_of_the_network_is_refused(write_model, tmp_path):
+    written = write_model('higherhrnet_tiny')
+    with pytest.raises(ValueError, match='outside of the network'):
+        export_onnx(written.config, written.checkpoint, tmp_path / 'x.onnx')
+
+
+def test_the_tool_says_what_is_wrong_in_a_line(run_cli, repo_root, tmp_path):
+    done = run_cli(
+        [
+            *('python', '-W', 'ignore', repo_root / 'tools/export_onnx.py'),
+            *(repo_root / 'configs/centergroup_tiny.py', tmp_path / 'none.pth'),
+            *('--out', tmp_path / 'x.onnx'),
+        ],
+        check=False,
+    )
+    assert done.returncode == 1
+    assert 'none.pth' in done.stdout.splitlines()[-1]
+    assert 'Traceback' not in done.stdout
+
+
+VARIANTS = {
+    'centernet': ('centernet_tiny', None, dict(flip_test=True)),
+    'one type, half precision': ('centergroup_tiny', 1, dict(half=True)),
+    '133 types, flip test': ('centergroup_tiny', 133, dict(flip_test=True)),
+    'W48 with 14 types': ('centergroup_w48_crowdpose_released', None, {}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_other_models_are_exported(variant, write_model):
+    """The export itself compares with torch, and raises."""
+    name, num_keypoints, options = VARIANTS[variant]
+    written = write_model(name, num_keypoints=num_keypoints)
+    target = written.folder / 'x.onnx'
+    done = export_onnx(written.config, written.checkpoint, target, **options)
+    assert done.content['verified']
+    proto = onnx.load(target)
+    assert {node.domain for node in proto.graph.node} == {''}
+    types = {w.data_type for w in proto.graph.initializer if len(w.dims) == 4}
+    half = options.get('half', False)
+    assert (onnx.TensorProto.FLOAT16 in types) == half
+    kinds = [value.type.tensor_type.elem_type for value in proto.graph.output]
+    assert kinds == [onnx.TensorProto.FLOAT] * 3 + [onnx.TensorProto.BOOL]
