@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.annotation_checks import AnnotationChecker
-from ..datasets.annotations import group_by_image, read_annotation_file
-from ..datasets.ignored_people import ignored_in_evaluation
+from ..coco.annotation_checks import AnnotationChecker
+from ..coco.annotations import group_by_image, read_annotation_file
+from ..coco.ignored_people import ignored_in_evaluation
 from .grid import DrawnPeople
 
 
