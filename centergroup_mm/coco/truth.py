@@ -73,6 +73,11 @@ class Truth:
     images: dict[int, ImageTruth]
     annotations: list[dict] = field(repr=False)
 
+    @property
+    def skeleton(self) -> list[tuple[int, int]]:
+        """Pairs of keypoint types to connect, from 0; none where the file has none."""
+        return [(a - 1, b - 1) for a, b in self.category.get('skeleton', [])]
+
     def __getitem__(self, image_id: int) -> ImageTruth:
         return self.images[image_id]
 
@@ -86,6 +91,7 @@ def load_truth(
     use_area: bool = True,
     iou_type: str = 'keypoints',
     merge_categories: bool = False,
+    need_keypoints: bool = True,
 ) -> Truth:
     """Read and check a COCO-format annotation file.
 
@@ -104,6 +110,8 @@ def load_truth(
             to 'keypoints'.
         merge_categories (bool): Whether several categories with the same keypoints are
             taken as one, as by the dataset's argument. Defaults to False.
+        need_keypoints (bool): Whether ignore regions, too, must list their keypoints,
+            as the COCO evaluation wants. Defaults to True.
 
     Returns:
         Truth: The annotations.
@@ -128,7 +136,7 @@ def load_truth(
         and annotation.get('image_id') in known
     ]
     checker = AnnotationChecker(
-        name, num_keypoints, category['id'], need_keypoints=True, need_area=use_area
+        name, num_keypoints, category['id'], need_keypoints, need_area=use_area
     )
     checker.check(content['images'], annotations)
 

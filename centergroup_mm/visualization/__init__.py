@@ -25,7 +25,7 @@ from .comparison import comparison_tiles, draw_comparison
 from .explained import ExplainedPoses, Explanation
 from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
 from .painter import Style
-from .people import AnnotatedImage, annotated_people, most_crowded, predicted_people
+from .people import AnnotatedImage, most_crowded, predicted_people
 from .training_log import read_training_log
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     'ExplainedPoses',
     'Explanation',
     'Style',
-    'annotated_people',
     'check_layers',
     'comparison_tiles',
     'draw_attention',
