@@ -13,23 +13,28 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 
-# Only what has one distribution name is required here. mmcv, mmengine and mmdet
-# also come under the names of maintained forks (onedl-mmcv and so on), OpenCV
-# under four names, and mmpose needs `--no-deps`: a requirement on one name would
-# install a second copy beside the one in use. `import centergroup_mm` checks
-# them instead, by import name and feature; requirements/ pins a set that works. Why
-# torch 2.6: see centergroup_mm/host.py.
-INSTALL_REQUIRES = [
-    *('matplotlib', 'numpy', 'packaging', 'safetensors', 'scipy', 'torch>=2.6'),
-]
+# What every use needs. Reading and judging poses needs no more, so that the package
+# installs in seconds where there is no torch.
+INSTALL_REQUIRES = ['numpy']
 
-# Exported models run without torch and the host: see docs/deployment.md. OpenCV 5 gives
-# other pixels. An environment with another OpenCV gets a second one by `runtime`, which
-# fills the same folder: install onnxruntime alone there.
-RUNTIME = ['numpy', 'onnxruntime>=1.17', 'opencv-python-headless>=4.8,<5']
+# What some uses need, by name of the use. Here too, only what has one distribution
+# name: mmcv, mmengine and mmdet also come under the names of maintained forks
+# (onedl-mmcv and so on), OpenCV under four names, and mmpose needs `--no-deps`. A
+# requirement on one name would install a second copy beside the one in use. `import
+# centergroup_mm` checks the host's packages instead, by import name and feature;
+# requirements/ pins a set that works.
+_RUNTIME = ['numpy', 'onnxruntime>=1.17', 'opencv-python-headless>=4.8,<5']
 EXTRAS_REQUIRE = {
-    'runtime': RUNTIME,
-    'demo': [*RUNTIME, 'gradio>=5'],
+    # Models, in an environment of OpenMMLab. Why torch 2.6: see centergroup_mm/host.py.
+    'torch': ['packaging', 'safetensors', 'scipy', 'torch>=2.6'],
+    # Error reports and curves without the host, which brings all of it. The wheel of
+    # xtcocotools, which measures AP, is built for numpy 1.
+    'report': ['matplotlib', 'numpy<2', 'scipy', 'xtcocotools'],
+    # Exported models without torch and the host: see docs/deployment.md. OpenCV 5 gives
+    # other pixels. An environment with another OpenCV gets a second one by `runtime`,
+    # which fills the same folder: install onnxruntime alone there.
+    'runtime': _RUNTIME,
+    'demo': [*_RUNTIME, 'gradio>=5'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.17', 'onnxscript>=0.5'],
 }
 

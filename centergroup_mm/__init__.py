@@ -3,26 +3,26 @@
 
 One line in a config, ``custom_imports = dict(imports=['centergroup_mm'])``, checks
 the host's versions, lets mmengine read its own checkpoints safely and registers
-every module of this package in MMPose's registries. Without mmengine nothing of that is
-imported: :mod:`centergroup_mm.runtime` runs exported models where there is no torch.
+every module of this package in MMPose's registries. Without mmengine nothing of that
+is imported, and what needs no host works alone.
 """
 
-from importlib.util import find_spec
-
+from .host import check_host, host_is_installed
 from .version import __version__
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'check_host']
 
-if find_spec('mmengine'):
-    from .host import check_host
-
+if host_is_installed():
     check_host()
 
     # Registration: importing a sub-package puts its modules into the registries.
     from . import codecs, datasets, engine, losses, models, task_modules, visualization
+    from .engine.checkpoint_safety import allow_own_checkpoints
+
+    # Reading must be safe from the first checkpoint on, wherever it is read.
+    allow_own_checkpoints()
 
     __all__ += [
-        'check_host',
         'codecs',
         'datasets',
         'engine',

@@ -8,11 +8,9 @@ bounds, because the hosts set their own and a second opinion only gets in the wa
 
 import importlib
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-
-import cv2
-from packaging.version import InvalidVersion, Version
 
 # The oldest versions that this package works with, by import name: the fast tests pass
 # on them together. Before torch 2.6, torch.load runs what a checkpoint contains: its
@@ -42,6 +40,15 @@ INSTALL_ADVICE = {
 }
 
 
+def host_is_installed() -> bool:
+    """Whether this is an environment of OpenMMLab, where the plug-in registers.
+
+    Elsewhere what needs no more than numpy, OpenCV and the like still works: reading
+    and judging poses, drawing them, drawing a crowd, running exported models.
+    """
+    return find_spec('mmengine') is not None
+
+
 def check_version(name: str, found: str, minimum: str) -> None:
     """Refuse a version older than the oldest supported one.
 
@@ -53,6 +60,9 @@ def check_version(name: str, found: str, minimum: str) -> None:
     Raises:
         ImportError: If ``found`` is older than ``minimum`` or is no version.
     """
+    # Not at the top: where there is no host, there may be no packaging.
+    from packaging.version import InvalidVersion, Version
+
     try:
         fits = Version(found) >= Version(minimum)
     except InvalidVersion:
@@ -149,12 +159,27 @@ def check_compiled_parts() -> None:
         ) from error
 
 
+def check_safetensors() -> None:
+    """Refuse to go on without it: checkpoints may be safetensors, read or written.
+
+    Raises:
+        ImportError: If it is missing.
+    """
+    if find_spec('safetensors') is None:
+        raise ImportError(
+            'centergroup_mm needs safetensors, which is not installed. Install it: '
+            f'`pip install safetensors`. {SETUP_ADVICE}'
+        )
+
+
 def check_opencv() -> None:
     """Warn where images come out otherwise than in the published models' training.
 
     A warning, as what is trained and tested with one OpenCV loses nothing by it, and
     others may have no older one. Silent it would be looked for elsewhere.
     """
+    import cv2
+
     if int(cv2.__version__.split('.')[0]) >= 5:
         warnings.warn(
             f'OpenCV {cv2.__version__} interpolates images otherwise than OpenCV 4: '
@@ -175,6 +200,7 @@ def check_host() -> None:
     """
     for name in ('torch', 'mmengine', 'mmcv'):
         check_version(name, import_host(name).__version__, MINIMUM_VERSIONS[name])
+    check_safetensors()
     check_opencv()
     # mmdet and mmpose import mmcv.ops: check it first, for a message that helps.
     check_compiled_parts()

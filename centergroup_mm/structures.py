@@ -26,13 +26,6 @@ class Candidates:
     scores: Tensor
     valid: Tensor
 
-    def split(self, num_keypoints: int) -> tuple['Candidates', 'Candidates']:
-        """Separate the first ``num_keypoints`` types from the rest."""
-        k = num_keypoints
-        first = Candidates(self.coords[:, :k], self.scores[:, :k], self.valid[:, :k])
-        rest = Candidates(self.coords[:, k:], self.scores[:, k:], self.valid[:, k:])
-        return first, rest
-
 
 class Tokens(NamedTuple):
     """One kind of transformer input (keypoints or centers), flat over its types.

@@ -32,16 +32,14 @@ from mmpose.registry import DATASETS
 from rich.progress import track
 from training import train_once
 
+from centergroup_mm.coco import Poses, Truth, load_truth
 from centergroup_mm.files import write_atomically
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 from centergroup_mm.lab.evaluation import (
-    Poses,
-    Truth,
     analyze_errors,
     average_precision,
     average_precision_by_crowd_level,
     best_pose_threshold,
-    load_truth,
 )
 from centergroup_mm.lab.evaluation.oracle import TrueHeatmaps
 from centergroup_mm.lab.evaluation.prediction import TimedPrediction, predict_images

@@ -12,10 +12,10 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 from rich.progress import track
 
+from centergroup_mm.coco import Truth, load_poses, load_truth
 from centergroup_mm.datasets import load_metainfo
 from centergroup_mm.datasets.sigmas import choose_sigmas
 from centergroup_mm.files import write_atomically
-from centergroup_mm.lab.evaluation import Truth, load_poses, load_truth
 from centergroup_mm.lab.report import ErrorReport, Section, page, report_errors
 
 

@@ -10,16 +10,16 @@ from mmengine.logging import MessageHub, MMLogger
 from mmpose.datasets import CocoDataset, CrowdPoseDataset
 from mmpose.registry import DATASETS
 
-from .annotation_checks import AnnotationChecker
-from .annotations import (
+from ..coco.annotation_checks import AnnotationChecker
+from ..coco.annotations import (
     group_by_image,
     has_byte_order_mark,
     read_annotation_file,
     split_categories,
 )
-from .categories import as_one_category
-from .evaluation_needs import check_sizes
-from .ignored_people import (
+from ..coco.categories import as_one_category
+from ..coco.evaluation_needs import check_sizes
+from ..coco.ignored_people import (
     describe_ignored,
     ignored_in_evaluation,
     ignored_in_training,
@@ -109,7 +109,9 @@ class PersonAnnotationMixin:
         """
         content = read_annotation_file(self.ann_file)
         if self.merge_categories:
-            content = as_one_category(content, self.ann_file)
+            content, remark = as_one_category(content, self.ann_file)
+            if remark:
+                MMLogger.get_current_instance().info(remark)
         category = self._category(content)
         images, annotations = self._persons_of_images(content)
         checker = AnnotationChecker(

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmpose.evaluation import CocoMetric
 from mmpose.registry import HOOKS
 
-from ..datasets.evaluation_needs import check_evaluation
+from ..coco.evaluation_needs import check_evaluation
 
 
 @HOOKS.register_module()

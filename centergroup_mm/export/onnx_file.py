@@ -20,8 +20,8 @@ from mmpose.apis import init_model
 from torch import nn
 from torch.export import Dim
 
-from ..conversion.files import check_free, write_together
 from ..conversion.weights import read_weights
+from ..files import check_free, write_together
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels

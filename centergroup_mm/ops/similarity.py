@@ -3,8 +3,8 @@
 
 from torch import Tensor
 
-# COCO takes 0.53 of a box as the area of the body in it.
-BODY_AREA_RATIO = 0.53
+from ..coco.similarity import BODY_AREA_RATIO
+
 # Boxes of a pixel or less would divide by zero.
 MIN_BOX_AREA = 1.0
 

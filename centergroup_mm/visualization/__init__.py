@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures for people to look at.
+"""Drawing of poses and of the attention behind them.
 
 Why a keypoint went to a person, from predictions made with
 ``test_cfg.output_attention=True``::
@@ -8,48 +8,61 @@ Why a keypoint went to a person, from predictions made with
     (sample,) = inference_bottomup(model, image)  # BGR, like the picture
     picture = draw_attention(image, sample, ('attention', 'centers'), style)
 
-:class:`CenterGroupVisualizer` does the same where the host draws.
+:class:`CenterGroupVisualizer` does the same where the host draws. It, the hooks, the
+curves and heatmaps are here only where the host is; the rest needs OpenCV and no more.
 """
 
-from .attention import check_layers, draw_attention, overlay_heatmaps, style_from_meta
+from ..host import host_is_installed
+from .attention import (
+    LAYERS,
+    NEED_EXPLANATION,
+    check_layers,
+    draw_attention,
+    style_from_meta,
+)
 from .columns import place_side_by_side
 from .comparison import comparison_tiles, draw_comparison
-from .curves import draw_curves, draw_curves_as_svg
-from .curves_hook import TrainingCurvesHook
 from .explained import ExplainedPoses, Explanation
 from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
-from .painter import LAYERS, NEED_EXPLANATION, Style
-from .people import AnnotatedImage, annotated_people, most_crowded, predicted_people
-from .progress_hook import ProgressPicturesHook
+from .painter import Style
+from .people import AnnotatedImage, most_crowded, predicted_people
 from .training_log import read_training_log
-from .visualizer import CenterGroupVisualizer
 
 __all__ = [
     'LAYERS',
     'NEED_EXPLANATION',
     'AnnotatedImage',
-    'CenterGroupVisualizer',
     'DrawnPeople',
     'ExplainedPoses',
     'Explanation',
-    'ProgressPicturesHook',
     'Style',
-    'TrainingCurvesHook',
-    'annotated_people',
     'check_layers',
     'comparison_tiles',
     'draw_attention',
     'draw_comparison',
-    'draw_curves',
-    'draw_curves_as_svg',
     'draw_people',
     'make_grid',
     'match_people',
     'most_crowded',
-    'overlay_heatmaps',
     'place_side_by_side',
     'person_colour',
     'predicted_people',
     'read_training_log',
     'style_from_meta',
 ]
+
+if host_is_installed():
+    from .curves import draw_curves, draw_curves_as_svg
+    from .curves_hook import TrainingCurvesHook
+    from .heatmaps import overlay_heatmaps
+    from .progress_hook import ProgressPicturesHook
+    from .visualizer import CenterGroupVisualizer
+
+    __all__ += [
+        'CenterGroupVisualizer',
+        'ProgressPicturesHook',
+        'TrainingCurvesHook',
+        'draw_curves',
+        'draw_curves_as_svg',
+        'overlay_heatmaps',
+    ]

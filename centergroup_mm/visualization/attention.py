@@ -2,21 +2,34 @@
 """Pictures that show why a keypoint went to a person."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-from mmengine.structures import BaseDataElement
-from mmengine.visualization import Visualizer
-from torch import Tensor
 
 from .explained import ExplainedPoses
-from .painter import LAYERS, Painter, Style
+from .painter import Painter, Style
+from .runner_ups import draw_runner_ups
+
+if TYPE_CHECKING:
+    from mmengine.structures import BaseDataElement
+
+# In the order in which they are drawn: whether it needs an explanation, and how.
+_METHODS = {
+    'candidates': (True, Painter.draw_candidates),
+    'pairs': (True, Painter.draw_pairs),
+    'attention': (True, Painter.draw_attention),
+    'poses': (False, Painter.draw_poses),
+    'runner-ups': (True, draw_runner_ups),
+    'centers': (True, Painter.draw_centers),
+}
+LAYERS = tuple(_METHODS)
+NEED_EXPLANATION = tuple(name for name, (needs, _) in _METHODS.items() if needs)
 
 
 def draw_attention(
     image: np.ndarray,
-    poses: ExplainedPoses | BaseDataElement,
+    poses: 'ExplainedPoses | BaseDataElement',
     draw: Sequence[str] = ('candidates', 'attention', 'centers'),
     style: Style | None = None,
     score_thr: float = 0.0,
@@ -74,9 +87,11 @@ def draw_attention(
     if fade:
         image = np.rint(image + (255.0 - image) * fade).astype(np.uint8)
     painter = Painter(image, poses, style, numbers)
-    for name in LAYERS:
-        if name in draw:
-            painter.draw(name)
+    for name, (needs_explanation, method) in _METHODS.items():
+        # What was not kept is not drawn.
+        kept = poses.explanation is not None or not needs_explanation
+        if name in draw and kept:
+            method(painter)
     return painter.picture
 
 
@@ -131,22 +146,3 @@ def enlarge_image(image: np.ndarray, min_size: int) -> tuple[np.ndarray, float]:
         mode = dict(fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         image = cv2.resize(image, None, **mode)
     return image, scale
-
-
-def overlay_heatmaps(image: np.ndarray, heatmaps: np.ndarray | Tensor) -> np.ndarray:
-    """Lay the maximum of all heatmaps over an image, in the host's colours.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8, BGR.
-        heatmaps (np.ndarray | Tensor): (K, h, w), of the whole image; the
-            ``pred_fields.heatmaps`` of a sample.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, BGR.
-    """
-    strongest = torch.as_tensor(heatmaps).float().amax(0).cpu().numpy()
-    strongest = cv2.resize(strongest, image.shape[1::-1])
-    rgb = Visualizer.draw_featmap(
-        torch.from_numpy(strongest)[None], np.ascontiguousarray(image[..., ::-1])
-    )
-    return np.ascontiguousarray(rgb[..., ::-1])

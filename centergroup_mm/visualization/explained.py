@@ -2,11 +2,13 @@
 """Poses of one image and, where it was kept, what they were chosen from."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from mmengine.structures import BaseDataElement
-from mmpose.structures import PoseDataSample
+
+if TYPE_CHECKING:
+    from mmengine.structures import BaseDataElement
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class ExplainedPoses:
         return len(self.keypoints)
 
     @classmethod
-    def from_instances(cls, instances: BaseDataElement) -> 'ExplainedPoses':
+    def from_instances(cls, instances: 'BaseDataElement') -> 'ExplainedPoses':
         """From ``pred_instances`` or ``gt_instances``, or the sample they belong to.
 
         Args:
@@ -62,8 +64,7 @@ class ExplainedPoses:
         Raises:
             ValueError: If there are no keypoints.
         """
-        if isinstance(instances, PoseDataSample):
-            instances = instances.get('pred_instances', instances)
+        instances = instances.get('pred_instances', instances)
         if 'keypoints' not in instances:
             raise ValueError(
                 'There are no poses to draw: expected InstanceData with "keypoints", '
@@ -114,11 +115,12 @@ def enlarge_points(points: np.ndarray, scale: float) -> np.ndarray:
     return (points + 0.5) * scale - 0.5
 
 
-def _array(values: np.ndarray | torch.Tensor) -> np.ndarray:
-    return values.detach().cpu().numpy() if torch.is_tensor(values) else values
+def _array(values: 'np.ndarray | Tensor') -> np.ndarray:
+    # Told apart without torch, which may be absent.
+    return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
 
 
-def _explanation(instances: BaseDataElement) -> Explanation | None:
+def _explanation(instances: 'BaseDataElement') -> Explanation | None:
     if 'attention' not in instances or 'candidates' not in instances:
         return None
     candidates = instances.candidates

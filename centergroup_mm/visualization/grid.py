@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 CAPTION_HEIGHT = 26
 TITLE_HEIGHT = 30
@@ -65,6 +64,9 @@ def match_people(people: DrawnPeople, reference: DrawnPeople) -> list[int]:
     Returns:
         list[int]: Numbers of the N people.
     """
+    # Not at the top: drawing needs no scipy.
+    from scipy.optimize import linear_sum_assignment
+
     both = people.shown[:, None] & reference.shown[None]
     offsets = people.keypoints[:, None] - reference.keypoints[None]
     distances = np.linalg.norm(offsets, axis=-1) * both

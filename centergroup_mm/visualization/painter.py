@@ -11,7 +11,6 @@ from .explained import ExplainedPoses
 from .grid import draw_person, fixed_point, person_colour
 from .labels import Labels
 from .layer import BLACK, WHITE, Colour, Layer
-from .runner_ups import draw_runner_ups
 
 # A center is a person, and a connection is sure, from here on (as in the paper).
 LIKELY = 0.5
@@ -73,6 +72,8 @@ class Style:
 class Painter:
     """Draws layers onto a picture, each with one blending.
 
+    All but poses can only be drawn of poses with an explanation.
+
     Args:
         picture (np.ndarray): (H, W, 3) uint8, BGR; it is left alone.
         poses (ExplainedPoses): In the picture's pixels.
@@ -112,13 +113,7 @@ class Painter:
         self.radius = self.unit * style.radius
         self.labels = Labels(picture.shape, 0.3 * self.unit)
 
-    def draw(self, name: str) -> None:
-        """Draw one of :data:`LAYERS`; what was not kept is not drawn."""
-        needs_explanation, method = _METHODS[name]
-        if self.poses.explanation is not None or not needs_explanation:
-            method(self)
-
-    def _candidates(self) -> None:
+    def draw_candidates(self) -> None:
         """All valid candidates, the fainter the lower their heatmap value."""
         found = self.poses.explanation
         layer = Layer(self.picture.shape)
@@ -131,14 +126,14 @@ class Painter:
                 layer.disc(found.coords[index], bands, opacity)
         self.picture = layer.onto(self.picture)
 
-    def _pairs(self) -> None:
+    def draw_pairs(self) -> None:
         """Likely centers and all candidates, by the attention of the keenest head."""
         found = self.poses.explanation
         weights = found.attention.max(1) * found.valid
         weights[found.center_scores < LIKELY] = 0
         self._connect(weights, INVISIBLE)
 
-    def _attention(self) -> None:
+    def draw_attention(self) -> None:
         """Centers and the candidates that they surely take, for keypoints shown."""
         found = self.poses.explanation
         weights = np.where(self.shown[..., None], found.attention, 0).max(1)
@@ -159,7 +154,8 @@ class Painter:
             )
         self.picture = layer.onto(self.picture)
 
-    def _poses(self) -> None:
+    def draw_poses(self) -> None:
+        """A skeleton for each person."""
         # The surest last, on top.
         for person in np.argsort(self.poses.scores, kind='stable'):
             self._pose(person)
@@ -186,7 +182,7 @@ class Painter:
             for kind in np.flatnonzero(shown):
                 self.labels.write(self.picture, str(kind), points[kind], 2 * stroke)
 
-    def _centers(self) -> None:
+    def draw_centers(self) -> None:
         """A diamond and the person's number."""
         found = self.poses.explanation
         for person, (x, y) in enumerate(found.centers):
@@ -202,16 +198,3 @@ class Painter:
         for number, center in zip(self.numbers, found.centers, strict=True):
             distance = 4 * self.radius + 2
             self.labels.write(self.picture, str(number), center, distance)
-
-
-# In the order in which they are drawn: whether it needs an explanation, and how.
-_METHODS = {
-    'candidates': (True, Painter._candidates),
-    'pairs': (True, Painter._pairs),
-    'attention': (True, Painter._attention),
-    'poses': (False, Painter._poses),
-    'runner-ups': (True, draw_runner_ups),
-    'centers': (True, Painter._centers),
-}
-LAYERS = tuple(_METHODS)
-NEED_EXPLANATION = tuple(name for name, (needs, _) in _METHODS.items() if needs)

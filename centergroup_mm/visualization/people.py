@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.annotation_checks import AnnotationChecker
-from ..datasets.annotations import group_by_image, read_annotation_file
-from ..datasets.ignored_people import ignored_in_evaluation
+from ..coco import load_truth
 from .grid import DrawnPeople
 
 
@@ -50,56 +48,26 @@ def most_crowded(annotation_file: str | Path, count: int) -> list[AnnotatedImage
         FileNotFoundError: If there is no such file.
         ValueError: If an image has no ``crowdIndex``, or the file is broken.
     """
-    name = str(annotation_file)
-    content = read_annotation_file(name)
-    categories = [c for c in content.get('categories', []) if c.get('keypoints')]
-    if len(categories) != 1:
-        raise ValueError(
-            f'{name} has {len(categories)} categories with "keypoints"; expected one.'
-        )
-    category = categories[0]
-    num_keypoints = len(category['keypoints'])
-    annotations = [
-        annotation
-        for annotation in content.get('annotations', [])
-        if annotation.get('category_id') == category['id']
-    ]
-    checker = AnnotationChecker(
-        name, num_keypoints, category['id'], need_keypoints=False
-    )
-    checker.check(content['images'], annotations)
-    groups = group_by_image(annotations)
-    skeleton = [(a - 1, b - 1) for a, b in category.get('skeleton', [])]
+    truth = load_truth(annotation_file, use_area=False, need_keypoints=False)
     images = []
-    for image in content['images']:
-        if 'crowdIndex' not in image:
+    for image in truth.images.values():
+        if image.crowd_index is None:
             raise ValueError(
-                f'{name}: image {image["id"]} has no "crowdIndex"; expected a file in '
-                'the format of CrowdPose or of tools/make_crowd.py.'
+                f'{truth.ann_file}: image {image.image_id} has no "crowdIndex"; '
+                'expected a file in the format of CrowdPose or of tools/make_crowd.py.'
             )
-        persons, regions = [], []
-        for annotation in groups[image['id']]:
-            if ignored_in_evaluation(annotation) is None:
-                persons.append(annotation['keypoints'])
-            else:
-                regions.append(annotation['bbox'])
-        people = annotated_people(persons, num_keypoints)
+        people = DrawnPeople(image.keypoints, image.labelled, image.visibility == 1)
         images.append(
             AnnotatedImage(
-                image['file_name'], image['crowdIndex'], people, regions, skeleton
+                image.file_name,
+                image.crowd_index,
+                people,
+                image.region_boxes.tolist(),
+                truth.skeleton,
             )
         )
     images.sort(key=lambda image: (-image.crowd_index, -len(image.people)))
     return images[:count]
-
-
-def annotated_people(
-    keypoints: Sequence[Sequence[float]], num_keypoints: int
-) -> DrawnPeople:
-    """People from COCO's flat lists x, y, v of K keypoints."""
-    triplets = np.array(keypoints, dtype=float).reshape(-1, num_keypoints, 3)
-    visibility = triplets[..., 2]
-    return DrawnPeople(triplets[..., :2], visibility > 0, visibility == 1)
 
 
 def predicted_people(

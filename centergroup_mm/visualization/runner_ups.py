@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a person's keypoints might have been, and who has them instead."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .layer import BLACK, WHITE, Layer
-
-if TYPE_CHECKING:
-    from .painter import Painter
+from .painter import Painter
 
 # Candidates with less attention are no runner-ups; of the others so many are drawn.
 MIN_RUNNER_UP, MAX_RUNNER_UPS = 0.05, 3
@@ -67,7 +65,7 @@ def find_owners(attention: np.ndarray, shown: np.ndarray) -> dict[int, int]:
     return {candidate: person for candidate, (_, person) in claims.items()}
 
 
-def draw_runner_ups(painter: 'Painter') -> None:
+def draw_runner_ups(painter: Painter) -> None:
     """Draw those of the style's person, see :func:`.attention.draw_attention`."""
     if painter.style.person not in painter.numbers:
         return
@@ -88,7 +86,7 @@ def draw_runner_ups(painter: 'Painter') -> None:
             painter.labels.write(painter.picture, text, point, 3 * painter.radius + 2)
 
 
-def _draw_lines(painter: 'Painter', choices: list[Choice], person: int) -> None:
+def _draw_lines(painter: Painter, choices: list[Choice], person: int) -> None:
     """From the center to what was chosen, and from there to the runner-ups."""
     found = painter.poses.explanation
     layer, width = Layer(painter.picture.shape), painter.width
@@ -104,7 +102,7 @@ def _draw_lines(painter: 'Painter', choices: list[Choice], person: int) -> None:
 
 
 def _draw_discs(
-    painter: 'Painter', choices: list[Choice], owners: dict[int, int]
+    painter: Painter, choices: list[Choice], owners: dict[int, int]
 ) -> None:
     """Candidates in the colour of the person who got them."""
     layer, radius = Layer(painter.picture.shape), painter.radius

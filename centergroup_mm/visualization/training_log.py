@@ -2,14 +2,11 @@
 """What the host's logger wrote during a training, as series of numbers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 # Every start of a training writes into a folder of its own, named by the time.
 LOG_FILES = '*/vis_data/scalars.json'
-
-# Points (step, value), rising by step, of each scalar by its name.
-Series = Mapping[str, list[tuple[int, float]]]
 
 
 def read_training_log(work_dir: str | Path) -> dict[str, list[tuple[int, float]]]:

@@ -12,6 +12,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 from .attention import (
+    NEED_EXPLANATION,
     as_bgr,
     check_layers,
     draw_attention,
@@ -19,7 +20,7 @@ from .attention import (
     style_from_meta,
 )
 from .explained import ExplainedPoses, enlarge_points
-from .painter import NEED_EXPLANATION, Style
+from .painter import Style
 
 # The host's defaults, which the inferencers set before every picture.
 HOST_RADIUS, HOST_LINE_WIDTH = 3, 1

@@ -9,8 +9,8 @@ import pytest
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
-from centergroup_mm.datasets.categories import as_one_category
-from centergroup_mm.lab.evaluation import load_truth
+from centergroup_mm.coco import load_truth
+from centergroup_mm.coco.categories import as_one_category
 
 NAMES = ['head', 'left_hand', 'right_hand', 'left_foot', 'right_foot']
 CAT = {'id': 7, 'name': 'cat', 'keypoints': NAMES}
@@ -55,8 +55,8 @@ def test_they_are_one_on_request(build_dataset, animals):
     assert [person['iscrowd'] for person in raw] == [0, 0, 0]
 
 
-def test_what_is_merged_is_logged(animals, messages):
-    as_one_category(animals(), 'zoo.json')
+def test_what_is_merged_is_logged(build_dataset, animals, messages):
+    build_dataset(animals(), merge_categories=True)
     (message,) = messages()
     assert message.startswith('zoo.json: its 2 categories with keypoints are taken')
     assert message.endswith('as one, 3: dog, cat')
@@ -65,7 +65,7 @@ def test_what_is_merged_is_logged(animals, messages):
 def test_content_itself_stays(animals):
     content = animals()
     before = copy.deepcopy(content)
-    merged = as_one_category(content, 'zoo.json')
+    merged, _ = as_one_category(content, 'zoo.json')
     assert content == before
     one = {'id': 3, 'name': 'dog and 1 more', 'keypoints': NAMES}
     assert merged['categories'] == [one, TREE]
@@ -73,7 +73,9 @@ def test_content_itself_stays(animals):
 
 def test_one_category_needs_no_merging(animals):
     content = animals(cat=3, categories=(DOG, TREE))
-    assert as_one_category(content, 'zoo.json') is content
+    same, remark = as_one_category(content, 'zoo.json')
+    assert same is content
+    assert not remark
 
 
 def test_categories_that_name_no_keypoints(build_dataset, animals):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from xtcocotools import mask as coco_mask
 
-from centergroup_mm.datasets.masks import decode_rle, region_mask
+from centergroup_mm.coco import decode_rle
+from centergroup_mm.datasets.masks import region_mask
 
 SIZE = (13, 9)  # w, h
 BOX = [2.0, 1.0, 6.0, 5.0]

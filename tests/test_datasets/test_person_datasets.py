@@ -3,10 +3,15 @@
 
 import json
 import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from reprlib import repr as short_repr
+from threading import Thread
 
 import numpy as np
 import pytest
+
+from centergroup_mm.coco.annotations import read_annotation_file
 
 
 def test_persons_and_ignore_regions(build_dataset, make_content, person):
@@ -391,3 +396,19 @@ def test_keypoint_types_come_from_the_metainfo_class(
         build_dataset(make_content(person()), **settings)
     dataset = build_dataset(make_content(person(keypoints=[1] * 42)), **settings)
     assert dataset[0]['keypoints'].shape == (1, 14, 2)
+
+
+def test_a_file_behind_a_url_is_read(
+    make_content, person, dataset_config, tmp_path, monkeypatch
+):
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    content = make_content(person())
+    dataset_config(content)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            url = f'http://127.0.0.1:{server.server_port}/annotations.json'
+            assert read_annotation_file(url) == content
+        finally:
+            server.shutdown()

@@ -17,14 +17,12 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-from centergroup_mm.datasets.masks import decode_rle
+from centergroup_mm.coco import crowd_index, decode_rle, encode_rle
 from centergroup_mm.lab import crowd as synthetic
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd, make_image
 from centergroup_mm.lab.crowd.annotate import (
     MIN_SEEN,
     annotate_scene,
-    crowd_index,
-    encode_rle,
     hides_itself,
     label_points,
 )

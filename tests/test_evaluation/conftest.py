@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from centergroup_mm.coco import Poses, load_truth
 from centergroup_mm.lab.benchmark import Method, Settings
-from centergroup_mm.lab.evaluation import Poses, load_truth
 
 NUM_KEYPOINTS = 5
 FLIP_INDICES = np.array([0, 2, 1, 4, 3])

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from mmpose.evaluation.metrics import CocoMetric
 
+from centergroup_mm.coco import load_poses, load_truth
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 from centergroup_mm.lab.evaluation import (
     average_precision,
     average_precision_by_crowd_level,
-    load_poses,
-    load_truth,
 )
 
 from .conftest import NUM_KEYPOINTS, SIGMAS, as_poses, person, place_body, region

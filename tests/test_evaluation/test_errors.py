@@ -4,14 +4,13 @@
 import numpy as np
 import pytest
 
+from centergroup_mm.coco import with_crowd_indices
 from centergroup_mm.lab.evaluation import (
     ErrorCounts,
     KeypointState,
     PoseFate,
     analyze_errors,
-    area_quantiles,
     best_pose_threshold,
-    with_crowd_indices,
 )
 
 from .conftest import (
@@ -293,13 +292,11 @@ def test_counts_by_size(make_truth):
     assert [counts.duplicates for counts in found] == [0, 0, 1]
     assert sum(counts.background for counts in found) == 0
 
-    borders = area_quantiles(truth.images.values(), 3)
-    thirds = analysis.counts_by_area(borders)
+    thirds = analysis.counts_by_area((40.0**2, 150.0**2))
     assert [counts.persons for counts in thirds] == [1, 1, 1]
     total = sum(thirds, ErrorCounts())
     expected = analysis.counts().as_dict() | {'background': 0}
     assert total.as_dict() == expected
-    assert area_quantiles([], 3) == ()
 
 
 def test_counts_by_crowd_level(make_truth):

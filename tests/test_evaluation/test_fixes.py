@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from centergroup_mm.coco.poses import Poses
 from centergroup_mm.lab.evaluation import (
     FIXES,
     ScoreScale,
@@ -14,7 +15,6 @@ from centergroup_mm.lab.evaluation import (
     average_precision_after_fixes,
     fix_poses,
 )
-from centergroup_mm.lab.evaluation.results import Poses
 
 from .conftest import (
     FLIP_INDICES,

@@ -8,8 +8,9 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS, MODELS
 
 import centergroup_mm  # noqa: F401
+from centergroup_mm.coco import Poses, load_truth
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
-from centergroup_mm.lab.evaluation import Poses, average_precision, load_truth
+from centergroup_mm.lab.evaluation import average_precision
 from centergroup_mm.lab.evaluation.oracle import TrueHeatmaps
 from centergroup_mm.lab.evaluation.prediction import predict_images
 

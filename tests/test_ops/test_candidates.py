@@ -273,12 +273,3 @@ def test_batched_equals_single():
         for name in ('coords', 'scores', 'valid'):
             whole, part = getattr(together, name), getattr(alone, name)
             assert torch.equal(whole[image : image + 1], part), name
-
-
-def test_split_separates_the_center():
-    maps = torch.rand(1, 4, 8, 8)
-    candidates = select(maps)
-    keypoints, center = candidates.split(3)
-    assert torch.equal(keypoints.coords, candidates.coords[:, :3])
-    assert torch.equal(center.scores, candidates.scores[:, 3:])
-    assert center.valid.shape == (1, 1, 4)

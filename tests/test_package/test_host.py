@@ -52,6 +52,12 @@ def test_opencv_5_is_warned_of_and_not_refused(monkeypatch):
         host.check_opencv()
 
 
+def test_safetensors_is_asked_for(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    with pytest.raises(ImportError, match=r'safetensors.*`pip install safetensors`'):
+        host.check_host()
+
+
 def test_every_host_package_has_a_minimum_and_advice():
     assert host.MINIMUM_VERSIONS.keys() == host.INSTALL_ADVICE.keys()
 

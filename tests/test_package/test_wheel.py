@@ -98,6 +98,7 @@ def test_requirements_name_no_package_that_has_forks(wheel):
         lines = archive.read(metadata).decode().splitlines()
     prefix = 'Requires-Dist: '
     required = [line[len(prefix) :] for line in lines if line.startswith(prefix)]
+    assert [line for line in required if 'extra ==' not in line] == ['numpy']
     least = Version(host.MINIMUM_VERSIONS['torch'])
     (torch,) = (r for r in map(Requirement, required) if r.name == 'torch')
     assert [Version(bound.version) for bound in torch.specifier] == [least]

@@ -10,8 +10,8 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation import CocoMetric
 
+from centergroup_mm.coco import Truth, load_truth
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
-from centergroup_mm.lab.evaluation import Truth, load_truth
 
 
 class Tested(NamedTuple):

@@ -6,13 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from centergroup_mm.lab.evaluation import (
-    FIXES,
-    ErrorCounts,
-    Poses,
-    load_poses,
-    load_truth,
-)
+from centergroup_mm.coco import Poses, load_poses, load_truth
+from centergroup_mm.lab.evaluation import FIXES, ErrorCounts
 from centergroup_mm.lab.report import report_errors
 
 

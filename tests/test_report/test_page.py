@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from centergroup_mm.lab.evaluation import load_poses
+from centergroup_mm.coco import load_poses
 from centergroup_mm.lab.report import (
     Section,
     curves_section,

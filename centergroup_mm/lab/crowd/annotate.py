@@ -7,6 +7,8 @@ Px coordinates are continuous: pixel i spans [i, i + 1).
 import cv2
 import numpy as np
 
+from ...coco.crowding import crowd_index
+from ...coco.rle import encode_rle
 from .figure import EAR_SEEN, EYE_SEEN, Figure, Layer
 from .keypoints import ANATOMY, ANATOMY_LINKS, KeypointSet
 from .render import SUPERSAMPLING
@@ -142,20 +144,6 @@ def mask_to_polygons(mask: np.ndarray, min_area: float = 4.0) -> list[list[float
     return polygons
 
 
-def encode_rle(mask: np.ndarray) -> dict:
-    """Return COCO's uncompressed run-length code of an (H, W) boolean mask.
-
-    Runs alternate between 0 and 1, beginning with 0, down the columns.
-    """
-    flat = np.asarray(mask, bool).ravel(order='F')
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    bounds = np.concatenate([[0], edges, [flat.size]])
-    counts = np.diff(bounds).tolist()
-    if flat.size and flat[0]:
-        counts.insert(0, 0)
-    return {'size': list(mask.shape), 'counts': counts}
-
-
 def _crowd_region(mask: np.ndarray, num_types: int) -> dict:
     """Return one annotation over all the people of a crowd region."""
     size = mask.shape[0] // SUPERSAMPLING
@@ -170,26 +158,3 @@ def _crowd_region(mask: np.ndarray, num_types: int) -> dict:
         'bbox': [float(v) for v in cv2.boundingRect(region.astype(np.uint8))],
         'area': float(region.sum()),
     }
-
-
-def crowd_index(annotations: list[dict]) -> float:
-    """Return CrowdPose's crowd index of an image, 0 to 1.
-
-    The mean over persons of the number of other persons' labelled keypoints in
-    the person's box over the number of its own, each ratio capped at 1; 0 for
-    an image without labelled persons.
-    """
-    persons = [a for a in annotations if a['num_keypoints'] > 0]
-    if not persons:
-        return 0.0
-    points = [np.reshape(a['keypoints'], (-1, 3)) for a in persons]
-    points = [p[p[:, 2] > 0, :2] for p in points]
-    ratios = []
-    for i, person in enumerate(persons):
-        x, y, w, h = person['bbox']
-        others = np.concatenate(
-            [p for j, p in enumerate(points) if j != i] or [points[i][:0]]
-        )
-        inside = ((others >= (x, y)) & (others <= (x + w, y + h))).all(axis=1)
-        ratios.append(min(inside.sum() / len(points[i]), 1.0))
-    return round(float(np.mean(ratios)), 4)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...coco.crowding import CROWD_LEVELS, SIZE_BORDERS, area_levels, crowd_level
+from ...coco.poses import Poses
+from ...coco.truth import Truth
 from .counts import ErrorCounts, count_errors
 from .errors import ImageErrors, find_errors
-from .levels import CROWD_LEVELS, SIZE_BORDERS, area_levels, crowd_level
 from .matching import Matches, PoseFate, match_poses
-from .results import Poses
-from .truth import Truth
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,17 @@ import contextlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from xtcocotools.coco import COCO
-from xtcocotools.cocoeval import COCOeval
 
-from .levels import CROWD_BORDERS, image_ids_by_crowd_level
-from .results import Poses, poses_to_records
-from .truth import Truth
+from ...coco.crowding import CROWD_BORDERS, image_ids_by_crowd_level
+from ...coco.poses import Poses, poses_to_records
+from ...coco.truth import Truth
+
+if TYPE_CHECKING:
+    from xtcocotools.coco import COCO
+    from xtcocotools.cocoeval import COCOeval
 
 IOU_TYPES = ('keypoints', 'keypoints_crowd')
 
@@ -66,8 +69,10 @@ def average_precision(
         AveragePrecision: The values.
 
     Raises:
+        ImportError: If xtcocotools, which measures it, is missing.
         ValueError: If the type or an image id is unknown.
     """
+    COCO, COCOeval = _import_tools()
     if iou_type not in IOU_TYPES:
         raise ValueError(f'iou_type is {iou_type!r}; expected one of {IOU_TYPES}')
     chosen = sorted(truth.images if image_ids is None else set(image_ids))
@@ -79,7 +84,7 @@ def average_precision(
         )
     # The evaluation prints as it goes.
     with contextlib.redirect_stdout(io.StringIO()):
-        reference = _reference(truth)
+        reference = _reference(COCO(), truth)
         records = poses_to_records(poses, truth.category['id'])
         evaluation = COCOeval(
             reference,
@@ -113,9 +118,21 @@ def average_precision_by_crowd_level(
     }
 
 
-def _reference(truth: Truth) -> COCO:
+def _import_tools() -> 'tuple[type[COCO], type[COCOeval]]':
+    """COCO's classes: whoever counts errors alone can do without."""
+    try:
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'AP is measured by xtcocotools, which cannot be imported: {error}. '
+            "`pip install 'centergroup_mm[report]'` brings what a report needs."
+        ) from error
+    return COCO, COCOeval
+
+
+def _reference(reference: 'COCO', truth: Truth) -> 'COCO':
     """The annotations for xtcocotools, copied because the evaluation adds to them."""
-    reference = COCO()
     reference.dataset = dict(
         images=[dict(id=image_id) for image_id in truth.images],
         categories=[dict(truth.category)],
@@ -125,7 +142,7 @@ def _reference(truth: Truth) -> COCO:
     return reference
 
 
-def _summarize(evaluation: COCOeval) -> AveragePrecision:
+def _summarize(evaluation: 'COCOeval') -> AveragePrecision:
     """Means over thresholds of the one category and number of poses."""
     precision = evaluation.eval['precision'][:, :, 0, :, 0]
     recall = evaluation.eval['recall'][:, 0, :, 0]

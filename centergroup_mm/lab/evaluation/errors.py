@@ -10,10 +10,10 @@ from enum import IntEnum
 
 import numpy as np
 
+from ...coco.poses import Poses
+from ...coco.similarity import keypoint_similarity
+from ...coco.truth import ImageTruth
 from .matching import Matches, PoseFate
-from .results import Poses
-from .similarity import keypoint_similarity
-from .truth import ImageTruth
 
 GOOD_SIMILARITY = 0.85
 NEAR_SIMILARITY = 0.5

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...coco.poses import Poses
+from ...coco.truth import Truth
 from .analysis import ErrorAnalysis
 from .average_precision import AveragePrecision, average_precision
 from .errors import ImageErrors, KeypointState
 from .matching import PoseFate
-from .results import Poses
-from .truth import Truth
 
 Progress = Callable[[Iterable, int], Iterable]
 

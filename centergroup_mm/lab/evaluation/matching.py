@@ -7,9 +7,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from .results import Poses
-from .similarity import object_keypoint_similarity, region_similarity
-from .truth import ImageTruth
+from ...coco.poses import Poses
+from ...coco.similarity import object_keypoint_similarity, region_similarity
+from ...coco.truth import ImageTruth
 
 # COCO's evaluation takes the best 20 poses of an image.
 MAX_POSES = 20

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from ..evaluation import CROWD_BORDERS, SIZE_BORDERS, ImageErrors
+from ...coco import CROWD_BORDERS, SIZE_BORDERS
+from ..evaluation import ImageErrors
 from .html import (
     Markup,
     Section,

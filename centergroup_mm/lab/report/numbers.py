@@ -7,22 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...coco import CROWD_LEVELS, Poses, Truth, with_crowd_indices
 from ..evaluation import (
-    CROWD_LEVELS,
     FIXES,
     AveragePrecision,
     ErrorAnalysis,
     ErrorCounts,
     ImageErrors,
-    Poses,
-    Truth,
     analyze_errors,
     average_precision,
     average_precision_after_fixes,
     average_precision_by_crowd_level,
     best_pose_threshold,
     count_errors,
-    with_crowd_indices,
 )
 from ..evaluation.fixes import Progress
 

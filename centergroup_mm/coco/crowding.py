@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images by how crowded, persons by how large."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..crowd.annotate import crowd_index
 from .truth import ImageTruth, Truth
 
 CROWD_LEVELS = ('easy', 'medium', 'hard')
@@ -16,6 +15,34 @@ CROWD_BORDERS = (0.2, 0.8)
 
 # COCO's, in px^2. A person on a border is of the larger level.
 SIZE_BORDERS = (32.0**2, 96.0**2)
+
+
+def crowd_index(annotations: Sequence[dict]) -> float:
+    """CrowdPose's crowd index of an image, 0 (people apart) to 1.
+
+    The mean over persons of the number of other persons' labelled keypoints in the
+    person's box over the number of its own, each ratio capped at 1.
+
+    Args:
+        annotations (Sequence[dict]): Of one image, in COCO's format.
+
+    Returns:
+        float: Rounded to four decimals; 0 for an image without labelled persons.
+    """
+    persons = [a for a in annotations if a['num_keypoints'] > 0]
+    if not persons:
+        return 0.0
+    points = [np.reshape(a['keypoints'], (-1, 3)) for a in persons]
+    points = [p[p[:, 2] > 0, :2] for p in points]
+    ratios = []
+    for i, person in enumerate(persons):
+        x, y, w, h = person['bbox']
+        others = np.concatenate(
+            [p for j, p in enumerate(points) if j != i] or [points[i][:0]]
+        )
+        inside = ((others >= (x, y)) & (others <= (x + w, y + h))).all(axis=1)
+        ratios.append(min(inside.sum() / len(points[i]), 1.0))
+    return round(float(np.mean(ratios)), 4)
 
 
 def with_crowd_indices(truth: Truth) -> Truth:
@@ -69,21 +96,6 @@ def image_ids_by_crowd_level(
     for image in truth.images.values():
         groups[crowd_level(image, borders)].append(image.image_id)
     return groups
-
-
-def area_quantiles(images: Iterable[ImageTruth], parts: int) -> tuple[float, ...]:
-    """Borders in px^2 that split all persons into parts of about equal number.
-
-    Args:
-        images (Iterable[ImageTruth]): The images.
-        parts (int): Number of parts, at least 1.
-
-    Returns:
-        tuple[float, ...]: ``parts - 1`` rising borders; none if there is no person.
-    """
-    areas = np.concatenate([np.zeros(0), *(image.areas for image in images)])
-    shares = np.linspace(0, 1, parts + 1)[1:-1]
-    return tuple(np.quantile(areas, shares).tolist()) if len(areas) else ()
 
 
 def area_levels(areas: np.ndarray, borders: Sequence[float]) -> np.ndarray:

@@ -3,24 +3,22 @@
 
 from reprlib import repr as short_repr
 
-from mmengine.logging import MMLogger
-
 from .annotations import split_categories
 
 
-def as_one_category(content: dict, path: str) -> dict:
+def as_one_category(content: dict, path: str) -> tuple[dict, str]:
     """Take all categories that hold keypoints as one.
 
     The one has the smallest of their ids and the keypoints that all of them have.
-    Categories without keypoints, where others have some, stay as they are. What was
-    merged is logged.
+    Categories without keypoints, where others have some, stay as they are.
 
     Args:
         content (dict): As of :func:`read_annotation_file`; it is not changed.
         path (str): Name of the annotation file, for the messages.
 
     Returns:
-        dict: The content, its annotations with the id of the one category.
+        tuple[dict, str]: The content, its annotations with the id of the one category,
+        and a sentence on what was merged, empty if there was nothing to merge.
 
     Raises:
         ValueError: If two of the categories name different keypoints, or an annotation
@@ -28,7 +26,7 @@ def as_one_category(content: dict, path: str) -> dict:
     """
     ids, _ = split_categories(content)
     if len(ids) < 2:
-        return content
+        return content, ''
     categories = content['categories']
     merged = sorted(
         (category for category in categories if category['id'] in ids),
@@ -54,12 +52,12 @@ def as_one_category(content: dict, path: str) -> dict:
                 'its "keypoints".'
             )
     one = {**first, 'name': f'{first.get("name")} and {len(ids) - 1} more'}
-    MMLogger.get_current_instance().info(
+    remark = (
         f'{path}: its {len(ids)} categories with keypoints are taken and evaluated as '
         f'one, {first["id"]}: '
         + ', '.join(str(category.get('name')) for category in merged)
     )
-    return {
+    merged_content = {
         **content,
         'categories': [one] + [c for c in categories if c['id'] not in ids],
         'annotations': [
@@ -69,3 +67,4 @@ def as_one_category(content: dict, path: str) -> dict:
             for annotation in annotations
         ],
     }
+    return merged_content, remark

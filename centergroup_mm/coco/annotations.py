@@ -5,10 +5,9 @@ import json
 from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Iterable
-from os.path import isdir
+from contextlib import AbstractContextManager, nullcontext
+from os.path import exists, isdir
 from reprlib import repr as short_repr
-
-from mmengine.fileio import exists, get_local_path
 
 _LISTS = {'image': 'images', 'annotation': 'annotations', 'category': 'categories'}
 
@@ -27,12 +26,12 @@ def read_annotation_file(path: str) -> dict:
         ValueError: If it is not JSON, has no list of images, or its lists hold
             something else than objects with usable ids.
     """
-    if not exists(path):
-        raise FileNotFoundError(
-            f'Annotation file {path} does not exist. Set data_root and ann_file of the '
-            'dataset.'
-        )
-    with get_local_path(path) as local_path:
+    with _local_file(path) as local_path:
+        if not exists(local_path):
+            raise FileNotFoundError(
+                f'Annotation file {path} does not exist. Set data_root and ann_file of '
+                'the dataset.'
+            )
         if isdir(local_path):
             raise FileNotFoundError(
                 f'{path} is a folder; expected an annotation file. Set ann_file of the '
@@ -52,6 +51,16 @@ def read_annotation_file(path: str) -> dict:
     for kind, name in _LISTS.items():
         _check_entries(path, kind, content.get(name, []))
     return content
+
+
+def _local_file(path: str) -> AbstractContextManager[str]:
+    """A path to read from: its own, or that of a copy of what a URL names."""
+    if '://' not in path:
+        return nullcontext(path)
+    # Only here: whoever reads files of the disk needs no mmengine.
+    from mmengine.fileio import get_local_path
+
+    return get_local_path(path)
 
 
 def _check_entries(path: str, kind: str, entries: object) -> None:
@@ -84,7 +93,7 @@ def _check_entries(path: str, kind: str, entries: object) -> None:
 
 def has_byte_order_mark(path: str) -> bool:
     """Whether a file begins with one, which the host's evaluation cannot read."""
-    with get_local_path(path) as local_path, open(local_path, 'rb') as file:
+    with _local_file(path) as local_path, open(local_path, 'rb') as file:
         return file.read(len(BOM_UTF8)) == BOM_UTF8
 
 

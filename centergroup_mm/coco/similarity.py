@@ -3,6 +3,9 @@
 
 import numpy as np
 
+# COCO takes 0.53 of a box as the area of the body in it.
+BODY_AREA_RATIO = 0.53
+
 
 def keypoint_similarity(
     points: np.ndarray, targets: np.ndarray, areas: np.ndarray, sigmas: np.ndarray

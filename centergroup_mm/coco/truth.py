@@ -7,16 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...datasets.annotation_checks import AnnotationChecker
-from ...datasets.annotations import (
-    group_by_image,
-    read_annotation_file,
-    split_categories,
-)
-from ...datasets.categories import as_one_category
-from ...datasets.evaluation_needs import check_sizes
-from ...datasets.ignored_people import ignored_in_evaluation
-from ...ops.similarity import BODY_AREA_RATIO
+from .annotation_checks import AnnotationChecker
+from .annotations import group_by_image, read_annotation_file, split_categories
+from .categories import as_one_category
+from .evaluation_needs import check_sizes
+from .ignored_people import ignored_in_evaluation
+from .similarity import BODY_AREA_RATIO
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,6 @@ class ImageTruth:
         image_id (int): As in the file.
         file_name (str): As in the file.
         crowd_index (float | None): CrowdPose's ``crowdIndex``, 0 (apart) to 1.
-        person_ids (np.ndarray): (G,) annotation ids.
         keypoints (np.ndarray): (G, K, 2) in image pixels.
         visibility (np.ndarray): (G, K); 0 not labelled, 1 occluded, 2 visible.
         areas (np.ndarray): (G,) in px^2, by which distances are judged.
@@ -40,7 +35,6 @@ class ImageTruth:
     image_id: int
     file_name: str
     crowd_index: float | None
-    person_ids: np.ndarray
     keypoints: np.ndarray
     visibility: np.ndarray
     areas: np.ndarray
@@ -79,6 +73,11 @@ class Truth:
     images: dict[int, ImageTruth]
     annotations: list[dict] = field(repr=False)
 
+    @property
+    def skeleton(self) -> list[tuple[int, int]]:
+        """Pairs of keypoint types to connect, from 0; none where the file has none."""
+        return [(a - 1, b - 1) for a, b in self.category.get('skeleton', [])]
+
     def __getitem__(self, image_id: int) -> ImageTruth:
         return self.images[image_id]
 
@@ -92,6 +91,7 @@ def load_truth(
     use_area: bool = True,
     iou_type: str = 'keypoints',
     merge_categories: bool = False,
+    need_keypoints: bool = True,
 ) -> Truth:
     """Read and check a COCO-format annotation file.
 
@@ -110,6 +110,8 @@ def load_truth(
             to 'keypoints'.
         merge_categories (bool): Whether several categories with the same keypoints are
             taken as one, as by the dataset's argument. Defaults to False.
+        need_keypoints (bool): Whether ignore regions, too, must list their keypoints,
+            as the COCO evaluation wants. Defaults to True.
 
     Returns:
         Truth: The annotations.
@@ -122,7 +124,7 @@ def load_truth(
     name = str(ann_file)
     content = read_annotation_file(name)
     if merge_categories:
-        content = as_one_category(content, name)
+        content, _ = as_one_category(content, name)
     category = _persons_category(name, content)
     if num_keypoints is None:
         num_keypoints = _count_names(name, category)
@@ -134,7 +136,7 @@ def load_truth(
         and annotation.get('image_id') in known
     ]
     checker = AnnotationChecker(
-        name, num_keypoints, category['id'], need_keypoints=True, need_area=use_area
+        name, num_keypoints, category['id'], need_keypoints, need_area=use_area
     )
     checker.check(content['images'], annotations)
 
@@ -187,7 +189,6 @@ def _image(
         image_id=image['id'],
         file_name=image['file_name'],
         crowd_index=image.get('crowdIndex'),
-        person_ids=np.array([a['id'] for a in persons], dtype=int),
         keypoints=triplets[..., :2],
         visibility=triplets[..., 2].astype(int),
         areas=_areas(persons, use_area),

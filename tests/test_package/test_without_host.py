@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What works without torch and the packages of OpenMMLab, and without more still."""
+
+import pytest
+
+# Put before a script: everything installed that it does not name counts as absent.
+BLOCK = """
+import sys
+from importlib.metadata import packages_distributions
+
+kept = {kept} | {{'centergroup_mm'}}
+host = {{'torch', 'torchvision', 'mmengine', 'mmcv', 'mmdet', 'mmpose'}}
+absent = (host | set(packages_distributions())) - kept - set(sys.modules)
+assert host <= absent
+sys.modules.update(dict.fromkeys(absent))
+"""
+
+NUMPY = {'numpy'}
+OPENCV = NUMPY | {'cv2'}
+# What the extra "report" brings, and what that needs.
+REPORT = OPENCV | {
+    *('contourpy', 'cycler', 'dateutil', 'fontTools', 'kiwisolver', 'matplotlib'),
+    *('mpl_toolkits', 'packaging', 'PIL', 'pyparsing', 'pytz', 'scipy', 'six'),
+    'xtcocotools',
+}
+
+
+@pytest.fixture
+def run_with(run_cli, tmp_path):
+    """Run a script where only some packages are there; returns what it prints."""
+
+    def run(packages: set[str], script: str) -> str:
+        code = BLOCK.format(kept=packages) + script
+        return run_cli(['python', '-W', 'ignore', '-c', code], cwd=tmp_path).stdout
+
+    return run
+
+
+def test_annotations_and_poses_need_numpy_alone(run_with, tmp_path):
+    script = """
+import json
+import numpy as np
+import centergroup_mm
+from centergroup_mm import coco
+from centergroup_mm.files import write_atomically
+
+assert not hasattr(centergroup_mm, 'models')
+box = dict(bbox=[0, 0, 40, 40], area=800, iscrowd=0)
+person = dict(id=1, image_id=3, category_id=1, keypoints=[10, 10, 2, 30, 30, 1], **box)
+content = dict(
+    images=[dict(id=3, file_name='a.jpg')],
+    annotations=[person],
+    categories=[dict(id=1, name='person', keypoints=['head', 'foot'])],
+)
+pose = dict(image_id=3, category_id=1, keypoints=[10, 10, 1, 30, 30, 1], score=1)
+for name, written in ('truth', content), ('poses', [pose]):
+    write_atomically(f'{name}.json', json.dumps(written).encode())
+truth = coco.load_truth('truth.json')
+poses = coco.load_poses('poses.json', truth)[3]
+image = truth[3]
+print(
+    coco.object_keypoint_similarity(
+        poses.keypoints, image.keypoints, image.labelled, image.areas, np.full(2, 0.1)
+    )
+)
+assert (coco.decode_rle(coco.encode_rle(np.eye(3))) == np.eye(3)).all()
+"""
+    assert run_with(NUMPY, script).strip() == '[[1.]]'
+
+
+def test_poses_and_crowds_are_drawn_with_opencv(run_with, tmp_path):
+    script = """
+import numpy as np
+from centergroup_mm.coco import load_truth
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+from centergroup_mm.visualization import (
+    DrawnPeople, ExplainedPoses, Explanation, Style, draw_attention, draw_people,
+    make_grid, most_crowded,
+)
+
+generate_crowd('crowd', CrowdSpec(1, 2, 96, crowding=0.8))
+(image,) = most_crowded('crowd/annotations/val.json', 1)
+blank = np.full((96, 96, 3), 255, np.uint8)
+drawn = draw_people(blank, image.people, image.skeleton, scale=1.0)
+assert (drawn != blank).any()
+assert make_grid([[blank, drawn]], 'ab', ['c']).shape[1] > 192
+
+points = np.array([[[20.0, 20], [70, 70]]])
+explanation = Explanation(
+    centers=points.mean(1),
+    center_scores=np.ones(1),
+    attention=np.eye(2)[None],
+    coords=points[0],
+    types=np.arange(2),
+    scores=np.ones(2),
+    valid=np.ones(2, bool),
+)
+poses = ExplainedPoses(points, np.ones((1, 2)), np.ones(1), explanation)
+layers = ('candidates', 'pairs', 'attention', 'poses', 'runner-ups', 'centers')
+assert (draw_attention(blank, poses, layers, Style([(0, 1)])) != blank).any()
+print('drawn')
+"""
+    assert run_with(OPENCV, script).strip() == 'drawn'
+
+
+REPORT_SCRIPT = """
+import json
+from pathlib import Path
+import numpy as np
+from centergroup_mm.coco import Poses, load_poses, load_truth, poses_to_records
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+from centergroup_mm.lab.report import error_sections, page, report_errors
+
+generate_crowd('crowd', CrowdSpec(0, 4, 96, crowding=0.8))
+truth = load_truth('crowd/annotations/val.json')
+found = {
+    image_id: Poses(image.keypoints + 1, image.visibility / 2, image.areas / 1e4)
+    for image_id, image in truth.images.items()
+}
+records = poses_to_records(found, truth.category['id'])
+Path('results.json').write_text(json.dumps(records))
+poses = load_poses('results.json', truth)
+try:
+    report = report_errors(truth, poses, np.full(17, 0.07), np.arange(17))
+except ImportError as error:
+    print(error)
+else:
+    sections = error_sections(report, 'crowd/val', truth.skeleton)
+    html = page('Errors', 'of a crowd', sections)
+    assert 'data:image/jpeg' in html
+    print(report.numbers['ap']['ap'])
+"""
+
+
+def test_the_error_report_needs_no_host(run_with):
+    assert 0 < float(run_with(REPORT, REPORT_SCRIPT)) <= 1
+
+
+def test_the_error_report_says_what_it_lacks(run_with):
+    message = run_with(REPORT - {'xtcocotools'}, REPORT_SCRIPT)
+    assert 'measured by xtcocotools' in message
+    assert "pip install 'centergroup_mm[report]'" in message
