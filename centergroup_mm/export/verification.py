@@ -70,7 +70,7 @@ class VerificationError(RuntimeError):
 def example(
     batch: int, height: int, width: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures at random that have edges and areas, with padding on two sides.
+    """Pictures at random that have areas and detail, with padding on two sides.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: uint8 (B, 3, h, w) and bool (B, 1, h, w).
@@ -79,11 +79,13 @@ def example(
     images = np.zeros((batch, height, width, 3), np.uint8)
     inside = np.zeros((batch, 1, height, width), bool)
     for index in range(batch):
-        picture = np.zeros((height, width, 3), np.float32)
+        # Noise in every pixel: areas of one color would give equal pixels in heatmaps.
+        picture = random.uniform(-16, 16, (height, width, 3)).astype(np.float32)
         for pixels in (4, 16, 64):
             coarse = random.random((-(-height // pixels), -(-width // pixels), 3))
-            picture += cv2.resize(coarse.astype(np.float32), (width, height))
-        picture = np.clip((picture / 3 - 0.5) * 900 + 128, 0, 255)
+            coarse = cv2.resize(coarse.astype(np.float32), (width, height))
+            picture += 80 * coarse
+        picture = np.clip(picture, 0, 255)
         left = int(random.integers(0, width // 8))
         part = slice(left, width - int(random.integers(0, width // 8)))
         images[index, :, part] = picture[:, part]

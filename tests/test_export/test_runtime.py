@@ -38,7 +38,7 @@ def in_torch(tiny):
 
 
 def picture(size, seed=0):
-    """Edges and areas at random, uint8 (H, W, 3)."""
+    """Areas and detail at random, and no two pixels alike, uint8 (H, W, 3)."""
     random = np.random.default_rng(seed)
     coarse = random.random((size[1] // 8 + 2, size[0] // 8 + 2, 3), np.float32)
     return np.clip((cv2.resize(coarse, size) - 0.5) * 600 + 128, 0, 255).astype(
