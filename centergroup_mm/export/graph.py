@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from ..models import CenterGroupHead, CenterNetHead
-from ..models.detector import FEATURE_STRIDE
 
 CONVOLUTIONAL = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
 
@@ -88,8 +87,7 @@ class PosesFromPixels(nn.Module):
         if self.flip_indices is not None:
             pixels = torch.cat((pixels, pixels.flip(-1)))
         features = [self.model.extract_feat(pixels)[0]]
-        masks = [inside]
-        if isinstance(self.model.head, CenterGroupHead):
-            # The same as the image warped to 1/4, for images that are only resized.
-            masks.append(inside[:, 0, ::FEATURE_STRIDE, ::FEATURE_STRIDE])
-        return self.model.head.find_poses(features, *masks, self.flip_indices)[0]
+        head = self.model.head
+        # The same as the image warped to the stride, for images that are only resized.
+        at_features = inside[:, 0, :: head.stride, :: head.stride]
+        return head.find_poses(features, inside, at_features, self.flip_indices).poses
