@@ -130,7 +130,8 @@ def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
     # Exporters write what they see: weights channel by channel, as ONNX has them.
     config.model.channels_last = False
     model = init_model(config, str(checkpoint), device='cpu')
-    if not holds_grouping(model.state_dict(), read_weights(checkpoint)):
+    weights = read_weights(checkpoint)
+    if not holds_grouping(model.state_dict(), weights, model.detector_parts()):
         raise CheckpointMismatchError(
             f'{Path(str(checkpoint)).name} holds a detector alone; its poses would be '
             'chance. Expected all weights of the model.'
