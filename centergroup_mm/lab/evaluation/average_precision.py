@@ -123,7 +123,8 @@ def _import_tools() -> 'tuple[type[COCO], type[COCOeval]]':
     try:
         from xtcocotools.coco import COCO
         from xtcocotools.cocoeval import COCOeval
-    except ModuleNotFoundError as error:
+    # A ValueError where it was built for another numpy.
+    except (ImportError, ValueError) as error:
         raise ImportError(
             f'AP is measured by xtcocotools, which cannot be imported: {error}. '
             "`pip install 'centergroup_mm[report]'` brings what a report needs."
