@@ -28,6 +28,12 @@ def main() -> None:
         help='convolutions in half precision, for GPUs: half the size',
     )
     parser.add_argument(
+        '--layout',
+        choices=('poses', 'rtmo'),
+        default='poses',
+        help='rtmo: inputs and outputs as of RTMO, for rtmlib (default: %(default)s)',
+    )
+    parser.add_argument(
         '--license', help='of the weights, a short name or URL; goes into the file'
     )
     parser.add_argument(
@@ -44,6 +50,7 @@ def main() -> None:
             args.out,
             flip_test=args.flip_test,
             half=args.half,
+            layout=args.layout,
             license_of_weights=args.license,
             overwrite=args.overwrite,
         )

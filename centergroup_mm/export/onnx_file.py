@@ -23,6 +23,7 @@ from torch.export import Dim
 from ..conversion.weights import read_weights
 from ..files import check_free, write_together
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
+from . import rtmo_layout
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels
 from .verification import HALF, OUTPUTS, SINGLE, as_rows, cases, example, verify
@@ -31,6 +32,7 @@ from .verification import HALF, OUTPUTS, SINGLE, as_rows, cases, example, verify
 # "nearest"; with 23 there is an Attention node that ONNX Runtime refuses.
 OPSET = 18
 INPUTS = ('images', 'inside')
+LAYOUTS = ('poses', 'rtmo')
 EXAMPLE_BATCH = 2
 
 
@@ -55,6 +57,7 @@ def export_onnx(
     target: str | Path,
     flip_test: bool = False,
     half: bool = False,
+    layout: str = 'poses',
     license_of_weights: str | None = None,
     overwrite: bool = False,
 ) -> Export:
@@ -71,6 +74,7 @@ def export_onnx(
         target (str | Path): ``NAME.onnx``; the report becomes ``NAME.report.json``.
         flip_test (bool): Whether poses are averaged with those of the mirrored image.
         half (bool): Whether convolutions compute in half precision.
+        layout (str): ``poses``, as above, or ``rtmo``, see :class:`RtmoLayout`.
         license_of_weights (str, optional): Goes into the file.
         overwrite (bool): Whether files that are already there may be replaced.
 
@@ -80,6 +84,8 @@ def export_onnx(
         ValueError: If the model cannot be exported.
         VerificationError: If the graph finds other poses than the model.
     """
+    if layout not in LAYOUTS:
+        raise ValueError(f'Expected a layout of {LAYOUTS}, got {layout!r}.')
     target = Path(target)
     report = target.with_suffix('.report.json')
     check_free((target, report), overwrite)
@@ -96,10 +102,12 @@ def export_onnx(
             f'{config.filename} makes smaller ones ({description.input_side}). '
             'Enlarge its input_size.'
         )
-    content = to_onnx(graph, smallest, description.size_factor, properties(description))
+    content = to_onnx(
+        graph, smallest, description.size_factor, properties(description), layout
+    )
     checked = verify(
         lambda *inputs: run_torch(graph, *inputs),
-        session_runner(content),
+        session_runner(content, layout),
         list(cases(smallest, description.size_factor, description.input_side)),
         HALF if half else SINGLE,
     )
@@ -108,6 +116,7 @@ def export_onnx(
         config=Path(config.filename).name,
         checkpoint=Path(str(checkpoint)).name,
         description=description.as_dict(),
+        layout=layout,
         opset=OPSET,
         versions={m.__name__: m.__version__ for m in (torch, onnx, onnxruntime)},
         megabytes=round(len(content) / 1e6, 2),
@@ -140,7 +149,11 @@ def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
 
 
 def to_onnx(
-    graph: nn.Module, smallest: int, factor: int, metadata: dict[str, str]
+    graph: nn.Module,
+    smallest: int,
+    factor: int,
+    metadata: dict[str, str],
+    layout: str = 'poses',
 ) -> bytes:
     """The content of an ONNX file with any batch, height and width.
 
@@ -149,6 +162,7 @@ def to_onnx(
         smallest (int): Side of the smallest input.
         factor (int): Sides are multiples of it.
         metadata (dict[str, str]): Goes into the file.
+        layout (str): Of ``LAYOUTS``.
     """
     least = smallest // factor
     batch = Dim('batch')
@@ -156,21 +170,25 @@ def to_onnx(
     shape = {0: batch, 2: factor * rows, 3: factor * columns}
     # Not square: equal sides would be taken for the same size.
     inputs = example(EXAMPLE_BATCH, smallest + factor, smallest + 2 * factor, seed=0)
+    names, outputs = INPUTS, OUTPUTS
+    if layout == 'rtmo':
+        graph = rtmo_layout.RtmoLayout(graph).eval()
+        inputs = (rtmo_layout.to_input(*inputs),)
+        names, outputs = rtmo_layout.INPUTS, rtmo_layout.OUTPUTS
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             graph,
             tuple(torch.from_numpy(array) for array in inputs),
             dynamo=True,
             opset_version=OPSET,
-            dynamic_shapes=(shape, shape),
-            input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
+            dynamic_shapes=(shape,) * len(names),
+            input_names=list(names),
+            output_names=list(outputs),
             external_data=False,
             verbose=False,
         )
     proto = program.model_proto
     onnx.helper.set_model_props(proto, metadata)
-    proto.doc_string = 'images (RGB) and where they lie -> poses; see metadata_props'
     stream = io.BytesIO()
     onnx.save(proto, stream)
     return stream.getvalue()
@@ -199,11 +217,15 @@ def run_torch(
     return [output.numpy() for output in outputs]
 
 
-def session_runner(content: bytes):
-    """ONNX Runtime on the content of a file, from arrays to arrays."""
+def session_runner(content: bytes, layout: str = 'poses'):
+    """ONNX Runtime on the content of a file, from images and masks to poses."""
     session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
 
     def run(images: np.ndarray, inside: np.ndarray) -> Sequence[np.ndarray]:
+        if layout == 'rtmo':
+            inputs = {'input': rtmo_layout.to_input(images, inside)}
+            outputs = session.run(list(rtmo_layout.OUTPUTS), inputs)
+            return rtmo_layout.from_outputs(*outputs)
         return session.run(list(OUTPUTS), {'images': images, 'inside': inside})
 
     return run

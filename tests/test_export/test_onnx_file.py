@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from mmengine.config import Config
 
 from centergroup_mm.export import VerificationError, export_onnx, onnx_file
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
@@ -182,3 +183,29 @@ def test_other_models_are_exported(variant, write_model):
     assert (onnx.TensorProto.FLOAT16 in types) == half
     kinds = [value.type.tensor_type.elem_type for value in proto.graph.output]
     assert kinds == [onnx.TensorProto.FLOAT] * 3 + [onnx.TensorProto.BOOL]
+
+
+@pytest.mark.slow
+def test_rtmlib_runs_a_model_unchanged(write_model):
+    """Its poses are those of the runtime's graph on the same letterboxed input."""
+    rtmlib = pytest.importorskip('rtmlib')
+    written = write_model('centergroup_tiny')
+    target = written.folder / 'rtmo.onnx'
+    export_onnx(written.config, written.checkpoint, target, layout='rtmo')
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (150, 256, 3), np.uint8)
+    tool = rtmlib.RTMO(str(target), model_input_size=(192, 256))
+    keypoints, scores = tool(image, nms_thr=1.0, score_thr=0.0)
+
+    inside = np.zeros((1, 1, 192, 256), bool)
+    inside[:, :, :150] = True
+    padded = np.zeros((1, 3, 192, 256), np.uint8)
+    padded[0, :, :150] = image[..., ::-1].transpose(2, 0, 1)
+    config = Config.fromfile(written.config)
+    model = onnx_file.load_whole(config, written.checkpoint)
+    points, point_scores, own, valid = onnx_file.run_torch(
+        onnx_file.PosesFromPixels(model).eval(), padded, inside
+    )
+    order = np.argsort(-own[0][valid[0]], kind='stable')
+    np.testing.assert_allclose(keypoints, points[0][valid[0]][order], atol=0.05)
+    np.testing.assert_allclose(scores, point_scores[0][valid[0]][order], atol=1e-3)

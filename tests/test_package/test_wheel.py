@@ -102,8 +102,19 @@ def test_requirements_name_no_package_that_has_forks(wheel):
     least = Version(host.MINIMUM_VERSIONS['torch'])
     (torch,) = (r for r in map(Requirement, required) if r.name == 'torch')
     assert [Version(bound.version) for bound in torch.specifier] == [least]
+    # An extra is asked for; that of the runtime is for environments without a host.
+    always = [line for line in required if 'extra ==' not in line]
     for name in ('mmcv', 'mmengine', 'mmdet', 'mmpose', 'opencv'):
+        assert not any(name in line for line in always)
+    for name in ('mmcv', 'mmengine', 'mmdet', 'mmpose'):
         assert not any(name in line for line in required)
+
+
+def test_the_command_is_installed(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith('/entry_points.txt')]
+        lines = archive.read(name).decode().splitlines()
+    assert 'centergroup = centergroup_mm.runtime.command_line:main' in lines
 
 
 def test_sdist_gives_the_same_wheel(run_cli, source, wheel, tmp_path):
