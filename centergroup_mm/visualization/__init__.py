@@ -12,7 +12,6 @@ Why a keypoint went to a person, from predictions made with
 """
 
 from .attention import check_layers, draw_attention, overlay_heatmaps, style_from_meta
-from .columns import place_side_by_side
 from .comparison import comparison_tiles, draw_comparison
 from .curves import draw_curves, draw_curves_as_svg
 from .curves_hook import TrainingCurvesHook
@@ -47,7 +46,6 @@ __all__ = [
     'match_people',
     'most_crowded',
     'overlay_heatmaps',
-    'place_side_by_side',
     'person_colour',
     'predicted_people',
     'read_training_log',

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = 'centergroup_mm'
 BASE = {'structures', 'ops'}
 MODEL_PARTS = {'models.layers', 'models.attention', 'models.patch_cnn'}
+LAB_BASE = {'lab.command_line', 'lab.configs', 'lab.mim'}
 
 # What the modules of each part may import, beside those of their own part. The
 # longest name that fits a module counts; '' is the package's __init__.
@@ -35,19 +36,33 @@ ALLOWED = {
     'conversion': {'structures', 'checkpoint_files', 'files'},
     'engine': {'checkpoint_files', 'datasets', 'files', 'folder_lock'},
     'visualization': BASE | {'datasets', 'engine', 'files'},
+    'lab.command_line': set(),
+    'lab.configs': set(),
+    'lab.mim': set(),
+    'lab.schedule': set(),
+    'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
     'lab.crowd': {'datasets', 'files', 'folder_lock'},
-    'lab.evaluation': BASE | {'codecs', 'datasets', 'files', 'lab.crowd'},
-    'lab.report': {'files', 'lab.evaluation', 'visualization'},
+    'lab.evaluation': BASE | {'datasets', 'files', 'lab.crowd'},
+    'lab.pictures': {'models', 'visualization', 'lab.configs'},
+    'lab.report': {'datasets', 'files', 'visualization', 'lab.evaluation'} | LAB_BASE,
     'lab.benchmark': BASE
     | {
         'codecs',
         'datasets',
         'engine',
         'files',
+        'lab.command_line',
+        'lab.configs',
         'lab.crowd',
-        'lab.evaluation',
         'version',
     },
+    'lab.comparison_table': set(),
+    'lab.comparison': {'files', 'lab.benchmark', 'lab.comparison_table', 'lab.crowd'}
+    | {'lab.evaluation', 'lab.training'}
+    | LAB_BASE,
+    'lab.demo_report': {'lab.report', 'visualization'},
+    'lab.demo': {'lab.crowd', 'lab.demo_report', 'lab.training', 'visualization'}
+    | LAB_BASE,
     'lab': set(),
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
@@ -122,6 +137,12 @@ def test_imports_run_one_way(repo_root):
     assert violations(sources) == []
 
 
+def test_nothing_but_the_lab_may_import_the_lab():
+    for part, allowed in ALLOWED.items():
+        if part != 'lab' and not part.startswith('lab.'):
+            assert not any(name.startswith('lab') for name in allowed), part
+
+
 @pytest.mark.parametrize(
     ('module', 'source'),
     [
@@ -136,6 +157,7 @@ def test_imports_run_one_way(repo_root):
         ('codecs.center_heatmap', 'from .. import __version__'),
         ('datasets.masks', 'from ..engine import AtomicCheckpointHook'),
         ('engine.checkpoint_hook', 'from ..models.checkpoints import rename'),
+        ('visualization.grid', 'from ..lab.pictures import place_side_by_side'),
         ('novelty', 'import torch'),
     ],
 )

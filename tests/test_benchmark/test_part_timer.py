@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from centergroup_mm.lab.evaluation.part_timer import OTHER, PARTS, PartTimer
+from centergroup_mm.lab.benchmark.part_timer import OTHER, PARTS, PartTimer
 
 
 class CountingClock:
