@@ -20,7 +20,15 @@ ROOT = Path(__file__).resolve().parent
 # them instead, by import name and feature; requirements/ pins a set that works. Why
 # torch 2.6: see centergroup_mm/host.py.
 INSTALL_REQUIRES = [
-    *('matplotlib', 'numpy', 'packaging', 'safetensors', 'scipy', 'torch>=2.6'),
+    *(
+        'jinja2',
+        'matplotlib',
+        'numpy',
+        'packaging',
+        'safetensors',
+        'scipy',
+        'torch>=2.6',
+    ),
 ]
 
 
@@ -47,6 +55,7 @@ setup(
             '.mim/configs/**/*.yml',
             '.mim/tools/**/*.py',
             '.mim/tools/**/*.sh',
+            'lab/report/templates/*',
         ]
     },
     install_requires=INSTALL_REQUIRES,

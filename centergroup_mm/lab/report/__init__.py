@@ -4,8 +4,8 @@
 from .analyze import analyze_config, analyze_results
 from .data import TestData, data_of_config, data_of_file, write_report
 from .error_sections import error_sections, points
-from .html import Section, page
 from .numbers import ErrorReport, report_errors
+from .page import Section, page
 from .sections import curves_section, pictures_section, precision_section
 
 __all__ = [

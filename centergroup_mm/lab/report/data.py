@@ -16,8 +16,8 @@ from ...datasets.sigmas import choose_sigmas
 from ...files import write_atomically
 from ..command_line import progress_bar
 from ..evaluation import Truth, load_poses, load_truth
-from .html import Section, page
 from .numbers import ErrorReport, report_errors
+from .page import Section, page
 
 
 @dataclass(frozen=True)
