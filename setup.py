@@ -20,15 +20,8 @@ ROOT = Path(__file__).resolve().parent
 # them instead, by import name and feature; requirements/ pins a set that works. Why
 # torch 2.6: see centergroup_mm/host.py.
 INSTALL_REQUIRES = [
-    *(
-        'jinja2',
-        'matplotlib',
-        'numpy',
-        'packaging',
-        'safetensors',
-        'scipy',
-        'torch>=2.6',
-    ),
+    *('jinja2', 'matplotlib', 'numpy', 'packaging', 'safetensors', 'scipy'),
+    'torch>=2.6',
 ]
 
 
