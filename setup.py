@@ -29,7 +29,7 @@ EXTRAS_REQUIRE = {
     'torch': ['packaging', 'safetensors', 'scipy', 'torch>=2.6'],
     # Error reports and curves without the host, which brings all of it. The wheel of
     # xtcocotools, which measures AP, is built for numpy 1.
-    'report': ['matplotlib', 'numpy<2', 'scipy', 'xtcocotools'],
+    'report': ['jinja2', 'matplotlib', 'numpy<2', 'scipy', 'xtcocotools'],
     # Exported models without torch and the host: see docs/deployment.md. OpenCV 5 gives
     # other pixels. An environment with another OpenCV gets a second one by `runtime`,
     # which fills the same folder: install onnxruntime alone there.
@@ -63,6 +63,7 @@ setup(
             '.mim/configs/**/*.yml',
             '.mim/tools/**/*.py',
             '.mim/tools/**/*.sh',
+            'lab/report/templates/*',
         ]
     },
     install_requires=INSTALL_REQUIRES,

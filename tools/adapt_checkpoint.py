@@ -15,13 +15,6 @@ import argparse
 import logging
 import sys
 
-from command_line import key_value, run_tool
-from mmengine.config import Config
-from mmengine.logging import MMLogger
-
-import centergroup_mm  # noqa: F401  (registers the models)
-from centergroup_mm.conversion.adapt import Adaptation, adapt_checkpoint
-
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -33,59 +26,36 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--same',
         nargs='+',
-        type=key_value,
         default=[],
         metavar='TYPE=OTHER',
         help='keypoint types of the config that the checkpoint has by another name, '
         'for example head=nose',
     )
-    return parser.parse_args(argv)
-
-
-def describe(adapted: Adaptation) -> str:
-    """What was taken, in a table, and the rest in lists."""
-    parts = dict.fromkeys('.'.join(key.split('.')[:2]) for key in adapted.weights)
-    parts = dict.fromkeys(
-        'backbone' if part.startswith('backbone') else part for part in parts
-    )
-    lines = [f'{"weights of":24}{"whole":>8}{"by type":>9}{"new":>6}']
-    for part in parts:
-        counts = (
-            sum(key.startswith(f'{part}.') for key in keys)
-            for keys in (adapted.whole, adapted.by_type, adapted.new)
-        )
-        lines.append('{:24}{:8}{:9}{:6}'.format(part, *counts))
-    for title, names in (
-        ('types taken', adapted.types),
-        ('new types', adapted.new_types),
-        ('types left behind', adapted.unused_types),
-        ('by type', adapted.by_type),
-        ('new', [f'{key}: {why}' for key, why in adapted.new.items()]),
-        ('weights left behind', adapted.unused),
-    ):
-        if names:
-            separator = ', ' if 'types' in title else '\n  '
-            lines.append(f'{title} ({len(names)}):\n  {separator.join(names)}')
-    if adapted.is_complete:
-        lines.append('Nothing is new: the model predicts without further training.')
-    else:
-        lines.append('The model must be trained before it predicts.')
-    return '\n'.join(lines)
-
-
-def adapt(args: argparse.Namespace) -> None:
-    """Write the start and say what is in it."""
-    # The host would list how every single weight was initialised.
-    MMLogger.get_current_instance().setLevel(logging.WARNING)
-    same = dict(pair.split('=', 1) for pair in args.same)
-    config = Config.fromfile(args.config)
-    print(describe(adapt_checkpoint(args.source, config, args.target, same)))
-    print(f'{args.target} is written, for load_from.')
+    args = parser.parse_args(argv)
+    for pair in args.same:
+        if '=' not in pair:
+            parser.error(f'--same: {pair!r} is not of the form TYPE=OTHER')
+    return args
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return run_tool('adapt_checkpoint', lambda: adapt(args))
+
+    from mmengine.config import Config
+    from mmengine.logging import MMLogger
+
+    from centergroup_mm.conversion.adapt import adapt_checkpoint
+    from centergroup_mm.lab.command_line import run_tool
+
+    def work() -> None:
+        # The host would list how every single weight was initialized.
+        MMLogger.get_current_instance().setLevel(logging.WARNING)
+        same = dict(pair.split('=', 1) for pair in args.same)
+        config = Config.fromfile(args.config)
+        print(adapt_checkpoint(args.source, config, args.target, same).describe())
+        print(f'{args.target} is written, for load_from.')
+
+    return run_tool('adapt_checkpoint', work)
 
 
 if __name__ == '__main__':

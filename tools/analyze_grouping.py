@@ -16,67 +16,6 @@ import math
 import sys
 from pathlib import Path
 
-from command_line import key_value, run_tool
-from error_report import TestData, data_of_config, data_of_file, write_report
-from mim_command import run_mim
-from mmengine.config import Config, DictAction
-from training import shown
-
-from centergroup_mm.lab.report import error_sections, points
-
-
-def test_model(
-    config: Path, checkpoint: Path, folder: Path, overrides: list[str]
-) -> Path:
-    """Test by ``mim test``; returns the results file."""
-    if not checkpoint.is_file():
-        raise FileNotFoundError(f'checkpoint {checkpoint} does not exist')
-    prefix = folder / 'results'
-    run_mim(
-        ['test', 'mmpose', shown(config), '--checkpoint', checkpoint]
-        + ['--work-dir', folder, '--cfg-options', *overrides]
-        + [f'test_evaluator.outfile_prefix={prefix}']
-    )
-    return Path(f'{prefix}.keypoints.json')
-
-
-def find_data(args: argparse.Namespace) -> TestData:
-    """The data that the arguments name."""
-    if args.config is None:
-        return data_of_file(
-            args.ann_file,
-            args.metainfo,
-            args.images,
-            args.iou_type,
-            not args.no_area,
-            args.merge_categories,
-        )
-    config = Config.fromfile(args.config)
-    # As the host reads them; mim gets them as they were typed.
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--options', nargs='+', action=DictAction, default={})
-    typed = ['--options', *args.cfg_options] if args.cfg_options else []
-    config.merge_from_dict(parser.parse_args(typed).options)
-    return data_of_config(config, args.images)
-
-
-def analyze(args: argparse.Namespace) -> None:
-    data = find_data(args)
-    results = args.results
-    if results is None:
-        results = test_model(args.config, args.checkpoint, args.out, args.cfg_options)
-    report = data.report(results, args.pose_thr, args.worst)
-    name = args.checkpoint or results
-    written = write_report(
-        args.out,
-        'What costs AP',
-        f'{name}, tested on {data.truth.ann_file}.',
-        error_sections(report, data.image_folder, data.skeleton),
-        report.numbers,
-    )
-    print(f'AP {points(report.numbers["ap"]["ap"])}')
-    print(*written, sep='\n')
-
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -106,7 +45,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        type=key_value,
+        action='extend',
         default=[],
         help='key=value pairs that replace values of the config',
     )
@@ -139,6 +78,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         parser.error('--pose-thr is no number')
     if args.images is not None and not args.images.is_dir():
         parser.error(f'--images {args.images} is no folder')
+    for option in args.cfg_options:
+        if '=' not in option:
+            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
     if args.config is None and (args.results is None or args.ann_file is None):
         parser.error('give CONFIG CHECKPOINT, or --results with CONFIG or --ann-file')
     if args.config is not None and (args.checkpoint is None) == (args.results is None):
@@ -150,7 +92,36 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return run_tool('analyze_grouping', lambda: analyze(args))
+
+    from centergroup_mm.lab.command_line import run_tool
+    from centergroup_mm.lab.report import analyze_config, analyze_results
+
+    def work() -> None:
+        common = dict(
+            images=args.images, pose_threshold=args.pose_thr, worst=args.worst
+        )
+        if args.config is not None:
+            analyze_config(
+                args.config,
+                args.out,
+                args.checkpoint,
+                args.results,
+                options=args.cfg_options,
+                **common,
+            )
+        else:
+            analyze_results(
+                args.results,
+                args.ann_file,
+                args.out,
+                args.metainfo,
+                iou_type=args.iou_type,
+                use_area=not args.no_area,
+                merge_categories=args.merge_categories,
+                **common,
+            )
+
+    return run_tool('analyze_grouping', work)
 
 
 if __name__ == '__main__':

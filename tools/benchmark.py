@@ -14,177 +14,19 @@ interrupted.
 """
 
 import argparse
-import logging
-import shlex
+import re
 import sys
-import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
-
-import torch
-from command_line import key_value, run_tool
-from mmengine.config import DictAction
-from rich.console import Console
-from rich.progress import track
-
-from centergroup_mm.lab.benchmark import (
-    DTYPES,
-    Method,
-    Settings,
-    dense_features,
-    load_config,
-    measure_loading,
-    measure_training,
-    peak_bytes,
-    time_methods,
-)
-from centergroup_mm.lab.benchmark.report import (
-    describe_machine,
-    to_markdown,
-    write_json,
-    write_plot,
-)
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 DEFAULT = ('centergroup_w32.py', 'higherhrnet_w32.py', 'centernet_w32.py')
 QUICK = ('centergroup_tiny.py', 'higherhrnet_tiny.py', 'centernet_tiny.py')
 MEASURES = ('time', 'memory', 'training', 'loading')
+DTYPES = ('float32', 'bfloat16', 'float16')
 FORMATS = ('contiguous', 'channels_last')
 
 
-class Benchmark:
-    """Everything that was asked for, and its result."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self.args = args
-        self.settings = Settings(
-            size=args.size,
-            batch=args.batch,
-            device=args.device,
-            dtype=args.dtype,
-            flip=not args.no_flip,
-            compile=args.compile,
-            image=args.image,
-        )
-        self.overrides = args.cfg_options
-
-    def run(self) -> dict:
-        args = self.args
-        if 'training' in args.measure:
-            # As in trainings by the configs. Threads inherit it from the one that
-            # starts them, so it comes before all work.
-            torch.set_flush_denormal(True)
-        result = dict(
-            machine=describe_machine(args.device),
-            command=shlex.join(['python', *sys.argv]),
-            settings=self.settings.as_dict()
-            | dict(
-                runs=args.runs, network_runs=args.network_runs, warm_up=args.warm_up
-            ),
-        )
-        if {'time', 'memory'} & set(args.measure):
-            methods = self.build()
-            if 'time' in args.measure:
-                result |= self.time(methods)
-            if 'memory' in args.measure:
-                result['memory'] = list(self.memory(methods))
-        if 'training' in args.measure:
-            result['training'] = list(self.training())
-        if 'loading' in args.measure:
-            result['loading'] = list(self.loading())
-        return result
-
-    def build(self) -> list[Method]:
-        return [
-            method
-            for config in self.args.configs
-            for name in self.args.memory_format
-            for method in self.build_one(config, name == 'channels_last')
-        ]
-
-    def build_one(self, config: str, channels_last: bool) -> Iterator[Method]:
-        """A method and, as asked for, its dense version; a peer that fails is left."""
-        settings = replace(self.settings, channels_last=channels_last)
-        try:
-            method = Method(config, settings, self.overrides)
-            if '::' in config:
-                # Where mmcv has no operators, a model that needs one says so late.
-                method.show(1)
-                method.predict()
-        except (ImportError, KeyError, RuntimeError) as error:
-            if '::' not in config:
-                raise ValueError(f'{config} cannot be built: {error}') from error
-            print(f'benchmark: {config} is left out: {error}', file=sys.stderr)
-            return
-        yield method
-        if self.args.dense and hasattr(method.model.head, 'tokenizer'):
-            dense = self.overrides | {'model.head.tokenizer.patches': False}
-            method = Method(config, settings, dense)
-            method.name += ', dense CNN'
-            yield method
-
-    def time(self, methods: list[Method]) -> dict:
-        args = self.args
-        whole = time_methods(
-            methods, args.people, args.network_runs, args.warm_up, bar('Whole model')
-        )
-        after = time_methods(
-            methods,
-            args.people,
-            args.runs,
-            args.warm_up,
-            bar('Behind the network'),
-            from_features=True,
-        )
-        return dict(times=whole, times_after_network=after)
-
-    def memory(self, methods: list[Method]) -> Iterator[dict]:
-        device = self.settings.device
-        for method in bar('Memory')(methods, len(methods)):
-            for count in (self.args.people[0], self.args.people[-1]):
-                method.show(count)
-                peak = peak_bytes(method.predict, device)
-                yield dict(method=method.name, people=count, bytes=peak)
-            if hasattr(method.model.head, 'tokenizer'):
-                with dense_features(method.model):
-                    peak = peak_bytes(method.predict, device)
-                name = f'{method.name}, D-channel maps enlarged'
-                yield dict(method=name, people=count, bytes=peak)
-
-    def training(self) -> Iterator[dict]:
-        settings = replace(self.settings, size=(self.args.train_side,) * 2)
-        for config in self.args.configs:
-            method = Method(config, settings, self.overrides)
-            if hasattr(method.model.head, 'grouping'):
-                yield measure_training(
-                    method,
-                    self.args.people[-1],
-                    self.args.network_runs,
-                    self.args.warm_up,
-                    bar(f'Training steps of {method.name}'),
-                )
-
-    def loading(self) -> Iterator[dict]:
-        for config in self.args.configs:
-            settings = load_config(config)
-            if settings.get('train_pipeline'):
-                name = Path(config).stem
-                show = bar(f'Loading of {name}')
-                row = measure_loading(settings, 3 * self.args.runs, show)
-                yield dict(method=name, **row)
-
-
-def bar(title: str):
-    """A progress bar on standard error, for the table goes to standard output."""
-
-    def show(items: Iterable, total: int) -> Iterator:
-        return track(items, title, total=total, console=Console(stderr=True))
-
-    return show
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -208,32 +50,27 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add(
         '--cfg-options',
         nargs='+',
-        default={},
-        action=DictAction,
-        type=key_value,
+        action='extend',
+        default=[],
         metavar='KEY=VALUE',
         help='config values of all models',
     )
     add('--json', type=Path, metavar='FILE', help='write the result there')
     add('--plot', type=Path, metavar='FILE', help='draw the times against people')
     add('--quick', action='store_true', help='tiny models, few runs: within a minute')
-    args = parser.parse_args(argv)
-    _fill_in(args)
-    _check(parser, args)
-    return args
+    return parser
 
 
 def _fill_in(args: argparse.Namespace) -> None:
     """Defaults, which --quick lowers."""
-    quick = args.quick
     values = dict(
-        configs=[str(CONFIGS / name) for name in (QUICK if quick else DEFAULT)],
-        size=(192, 192) if quick else (768, 512),
-        train_side=192 if quick else 512,
-        people=[1, 30] if quick else [1, 5, 10, 20, 30],
-        runs=5 if quick else 30,
-        network_runs=3 if quick else 5,
-        measure=list(MEASURES) if quick else ['time', 'memory'],
+        configs=[str(CONFIGS / name) for name in (QUICK if args.quick else DEFAULT)],
+        size=(192, 192) if args.quick else (768, 512),
+        train_side=192 if args.quick else 512,
+        people=[1, 30] if args.quick else [1, 5, 10, 20, 30],
+        runs=5 if args.quick else 30,
+        network_runs=3 if args.quick else 5,
+        measure=list(MEASURES) if args.quick else ['time', 'memory'],
     )
     for name, value in values.items():
         if not getattr(args, name):
@@ -241,17 +78,12 @@ def _fill_in(args: argparse.Namespace) -> None:
 
 
 def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    for name in ('batch', 'runs', 'network_runs', 'train_side'):
-        if getattr(args, name) < 1:
-            value = getattr(args, name)
-            parser.error(f'--{name.replace("_", "-")} is {value}, not at least 1')
-    if args.warm_up < 0:
-        parser.error(f'--warm-up is {args.warm_up}, not at least 0')
-    if min(args.people) < 1:
-        parser.error(
-            f'--people has {min(args.people)}: nothing is timed without people'
-        )
-    args.people = sorted(set(args.people))
+    least = dict(batch=1, runs=1, network_runs=1, train_side=1, warm_up=0)
+    for name, bound in least.items():
+        if (value := getattr(args, name)) < bound:
+            parser.error(f'--{name.replace("_", "-")} is {value}, not at least {bound}')
+    if (fewest := min(args.people)) < 1:
+        parser.error(f'--people has {fewest}: nothing is timed without people')
     for name, sides in (('size', args.size), ('train-side', [args.train_side])):
         if any(side < 64 or side % 32 for side in sides):
             parser.error(f'--{name} must be multiples of 32 from 64 on, not {sides}')
@@ -260,12 +92,11 @@ def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     for config in args.configs:
         if '::' not in config and not Path(config).is_file():
             parser.error(f'there is no config {config}')
-    try:
-        device = torch.device(args.device)
-    except RuntimeError as error:
-        parser.error(f'--device {args.device}: {error}')
-    if device.type == 'cuda' and not torch.cuda.is_available():
-        parser.error(f'--device {args.device}, but torch sees no GPU here')
+    for option in args.cfg_options:
+        if '=' not in option:
+            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
+    if not re.fullmatch(r'cpu|cuda(:\d+)?', args.device):
+        parser.error(f'--device {args.device} is not cpu, cuda or cuda:N')
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -278,28 +109,41 @@ def _size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def report(args: argparse.Namespace) -> None:
-    """Measure, and write what is wanted."""
-    result = Benchmark(args).run()
-    print(to_markdown(result), end='')
-    if args.json:
-        write_json(args.json, result)
-    rows = result.get('times_after_network') or result.get('times')
-    if args.plot and rows:
-        write_plot(args.plot, rows)
-
-
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    # Quiet while it measures; whoever calls this from Python has their messages back.
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    _fill_in(args)
+    _check(parser, args)
+
+    from centergroup_mm.lab.benchmark import Plan, Settings, check_device, run_benchmark
+    from centergroup_mm.lab.command_line import run_tool
+    from centergroup_mm.lab.configs import read_options
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            return run_tool('benchmark', lambda: report(args))
-    finally:
-        logging.disable(before)
+        check_device(args.device)
+    except ValueError as error:
+        parser.error(str(error))
+    settings = Settings(
+        *(args.size, args.batch, args.device, args.dtype),
+        flip=not args.no_flip,
+        compile=args.compile,
+        image=args.image,
+    )
+    plan = Plan(
+        configs=args.configs,
+        measure=args.measure,
+        people=sorted(set(args.people)),
+        runs=args.runs,
+        network_runs=args.network_runs,
+        warm_up=args.warm_up,
+        train_side=args.train_side,
+        memory_formats=args.memory_format,
+        dense=args.dense,
+        overrides=read_options(args.cfg_options),
+    )
+    return run_tool(
+        'benchmark', lambda: run_benchmark(plan, settings, args.json, args.plot)
+    )
 
 
 if __name__ == '__main__':

@@ -4,13 +4,8 @@
 import argparse
 import sys
 
-from command_line import run_tool
 
-from centergroup_mm.conversion import convert_checkpoint
-
-
-def main() -> None:
-    """Convert by the command line."""
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'source',
@@ -34,7 +29,10 @@ def main() -> None:
         action='store_true',
         help='replace NAME.pth and NAME.py if they are there',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+
+    from centergroup_mm.conversion import convert_checkpoint
+    from centergroup_mm.lab.command_line import run_tool
 
     def work() -> None:
         done = convert_checkpoint(
@@ -47,8 +45,8 @@ def main() -> None:
         print(f'{done.kind}, {done.num_keypoints} keypoint types: {done.weights}')
         print(f'Config for an input of {done.input_size} px: {done.config}')
 
-    sys.exit(run_tool('convert_checkpoint', work))
+    return run_tool('convert_checkpoint', work)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -9,35 +9,27 @@ import argparse
 import os
 import sys
 
-from command_line import run_tool
-from rich.progress import track
-
-from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+# What is not given is as the crowd's own settings say.
+SETTINGS = ('num_train', 'num_val', 'size', 'seed', 'crowding', 'keypoints')
 
 
 def make_parser() -> argparse.ArgumentParser:
-    default = CrowdSpec()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('out', help='folder to make')
-    parser.add_argument('--num-train', type=int, default=default.num_train)
-    parser.add_argument('--num-val', type=int, default=default.num_val)
-    parser.add_argument(
-        '--size', type=int, default=default.size, help='side of the images, px'
-    )
-    parser.add_argument('--seed', type=int, default=default.seed)
+    parser.add_argument('--num-train', type=int, help='images; default 3000')
+    parser.add_argument('--num-val', type=int, help='held-out images; default 250')
+    parser.add_argument('--size', type=int, help='side of the images, px; default 256')
+    parser.add_argument('--seed', type=int, help='default 0')
     parser.add_argument(
         '--crowding',
         type=float,
-        default=default.crowding,
         help='0 (people keep apart) to 1 (everyone stands close to somebody); '
-        'default %(default)s',
+        'default 0.5',
     )
     parser.add_argument(
-        '--keypoints',
-        default=default.keypoints,
-        help='coco (17 types) or crowdpose (14); default %(default)s',
+        '--keypoints', help='coco (17 types) or crowdpose (14); default coco'
     )
     parser.add_argument(
         '--workers',
@@ -56,37 +48,25 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.workers < 1:
         parser.error(f'workers is {args.workers}, not at least 1')
+
+    from centergroup_mm.lab.command_line import progress_bar, run_tool
+    from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+
+    given = {name: getattr(args, name) for name in SETTINGS}
     try:
-        spec = CrowdSpec(
-            args.num_train,
-            args.num_val,
-            args.size,
-            args.seed,
-            args.crowding,
-            args.keypoints,
-        )
+        spec = CrowdSpec(**{k: v for k, v in given.items() if v is not None})
     except ValueError as error:
         parser.error(str(error))
-    return run_tool(
-        'make_crowd', lambda: draw(args, spec), 'interrupted, nothing was kept'
-    )
 
+    def work() -> None:
+        bar = progress_bar('Drawing the crowd')
+        if generate_crowd(args.out, spec, args.workers, args.overwrite, bar):
+            counts = f'{spec.num_train} training and {spec.num_val} held-out images'
+            print(f'{args.out}: {counts}')
+        else:
+            print(f'{args.out} already holds this crowd, nothing to do')
 
-def draw(args: argparse.Namespace, spec: CrowdSpec) -> None:
-    """Draw the crowd, unless it is there."""
-    written = generate_crowd(
-        args.out, spec, args.workers, args.overwrite, _progress_bar
-    )
-    if written:
-        print(
-            f'{args.out}: {spec.num_train} training and {spec.num_val} held-out images'
-        )
-    else:
-        print(f'{args.out} already holds this crowd, nothing to do')
-
-
-def _progress_bar(items, total):
-    return track(items, 'Drawing the crowd', total=total)
+    return run_tool('make_crowd', work, 'interrupted, nothing was kept')
 
 
 if __name__ == '__main__':

@@ -4,13 +4,8 @@
 import argparse
 import sys
 
-from command_line import run_tool
 
-from centergroup_mm.conversion import publish_checkpoint
-
-
-def main() -> None:
-    """Publish by the command line."""
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='checkpoint of a training or a conversion')
     parser.add_argument(
@@ -22,14 +17,17 @@ def main() -> None:
         default='torch',
         help='of the file (default: torch); safetensors holds no program by design',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+
+    from centergroup_mm.conversion import publish_checkpoint
+    from centergroup_mm.lab.command_line import run_tool
 
     def work() -> None:
         published = publish_checkpoint(args.source, args.target, args.format)
         print(f'{published} ({published.stat().st_size / 2**20:.1f} MiB)')
 
-    sys.exit(run_tool('publish_model', work))
+    return run_tool('publish_model', work)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

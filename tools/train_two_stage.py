@@ -13,12 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from command_line import key_value, run_tool
-from mmengine.config import DictAction
-from training import train_once
-
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-ADVICE = 'Remove it, or choose another --work-dir.'
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -43,9 +38,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        type=key_value,
-        action=DictAction,
-        default={},
+        action='extend',
+        default=[],
         metavar='KEY=VALUE',
         help='changes of both configs',
     )
@@ -53,22 +47,27 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     for config in (args.detector, args.centergroup):
         if not config.is_file():
             parser.error(f'{config} is no config file')
+    for option in args.cfg_options:
+        if '=' not in option:
+            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
     return args
-
-
-def train(args: argparse.Namespace) -> None:
-    """Train the detector, then CenterGroup from it."""
-    folder, options = args.work_dir, args.cfg_options
-    detector = train_once(args.detector, folder / 'detector', options, ADVICE)
-    options = {**options, 'load_from': str(detector)}
-    done = train_once(args.centergroup, folder / 'centergroup', options, ADVICE)
-    print(f'detector {detector}\nCenterGroup {done}')
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    advice = 'interrupted; the next run goes on'
-    return run_tool('train_two_stage', lambda: train(args), advice)
+
+    from centergroup_mm.lab.command_line import run_tool
+    from centergroup_mm.lab.configs import read_options
+    from centergroup_mm.lab.training import train_two_stages
+
+    options = read_options(args.cfg_options)
+    return run_tool(
+        'train_two_stage',
+        lambda: train_two_stages(
+            args.detector, args.centergroup, args.work_dir, options
+        ),
+        'interrupted; the next run goes on',
+    )
 
 
 if __name__ == '__main__':

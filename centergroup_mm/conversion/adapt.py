@@ -50,6 +50,36 @@ class Adaptation:
         """Whether nothing is left to be trained."""
         return not self.new_types and not self.new
 
+    def describe(self) -> str:
+        """What was taken, in a table, and the rest in lists."""
+        parts = dict.fromkeys('.'.join(key.split('.')[:2]) for key in self.weights)
+        parts = dict.fromkeys(
+            'backbone' if part.startswith('backbone') else part for part in parts
+        )
+        lines = [f'{"weights of":24}{"whole":>8}{"by type":>9}{"new":>6}']
+        for part in parts:
+            counts = (
+                sum(key.startswith(f'{part}.') for key in keys)
+                for keys in (self.whole, self.by_type, self.new)
+            )
+            lines.append('{:24}{:8}{:9}{:6}'.format(part, *counts))
+        for title, names in (
+            ('types taken', self.types),
+            ('new types', self.new_types),
+            ('types left behind', self.unused_types),
+            ('by type', self.by_type),
+            ('new', [f'{key}: {why}' for key, why in self.new.items()]),
+            ('weights left behind', self.unused),
+        ):
+            if names:
+                separator = ', ' if 'types' in title else '\n  '
+                lines.append(f'{title} ({len(names)}):\n  {separator.join(names)}')
+        if self.is_complete:
+            lines.append('Nothing is new: the model predicts without further training.')
+        else:
+            lines.append('The model must be trained before it predicts.')
+        return '\n'.join(lines)
+
 
 def adapt_checkpoint(
     source: str | Path,

@@ -20,7 +20,6 @@ from .attention import (
     draw_attention,
     style_from_meta,
 )
-from .columns import place_side_by_side
 from .comparison import comparison_tiles, draw_comparison
 from .explained import ExplainedPoses, Explanation
 from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
@@ -44,7 +43,6 @@ __all__ = [
     'make_grid',
     'match_people',
     'most_crowded',
-    'place_side_by_side',
     'person_colour',
     'predicted_people',
     'read_training_log',

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from centergroup_mm.lab.benchmark import Method, Settings
-from centergroup_mm.lab.benchmark.methods import NETWORK_ONLY, PLACED, load_config
+from centergroup_mm.lab.benchmark.methods import NETWORK_ONLY, PLACED
+from centergroup_mm.lab.benchmark.part_timer import PARTS
 from centergroup_mm.lab.benchmark.timing import SUMS, time_methods
-from centergroup_mm.lab.evaluation.part_timer import PARTS
+from centergroup_mm.lab.configs import load_config
 
 HOST = 'mmpose::body_2d_keypoint'
 SMALL = Settings(size=(128, 96))

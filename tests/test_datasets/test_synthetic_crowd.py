@@ -3,10 +3,12 @@ import ast
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -541,6 +543,14 @@ def test_values_out_of_range_are_named(values):
     name, value = next(iter(values.items()))
     with pytest.raises(ValueError, match=f'{name} is {value!r}'):
         CrowdSpec(**values)
+
+
+def test_help_tells_the_defaults(tool):
+    text = ' '.join(tool.make_parser().format_help().split())
+    for option, value in asdict(CrowdSpec()).items():
+        name = option.replace('_', '-')
+        told = re.findall(rf' --{name} [A-Z_]+ (?:(?! --).)*?default (\S+)', text)
+        assert told == [str(value)], option
 
 
 def test_command_line(tmp_path, tool, capsys):

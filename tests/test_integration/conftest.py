@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mim_command import ALLOCATOR
+
+from centergroup_mm.lab.mim import ALLOCATOR
 
 
 def data_options(folder: Path, ann_file: str) -> list[str]:

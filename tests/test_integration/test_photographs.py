@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mim_command import ALLOCATOR
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
+
+from centergroup_mm.lab.mim import ALLOCATOR
 
 pytestmark = pytest.mark.slow
 

@@ -14,6 +14,7 @@ PACKAGE = 'centergroup_mm'
 ON_NUMPY = {'version', 'files', 'folder_lock', 'coco'}
 ASKED_FOR = {'coco.annotations': {'mmengine'}}
 BASE = {'structures', 'ops'}
+LAB_BASE = {'lab.command_line', 'lab.configs', 'lab.mim'}
 
 # What the modules of each part may import, beside those of their own part: no more than
 # they do import. The longest name that fits a module counts; '' is the package's
@@ -51,11 +52,25 @@ ALLOWED = {
     'export': {'conversion', 'files', 'models', 'ops', 'runtime', 'version'},
     # What makers of models run: nothing above imports it.
     'lab': set(),
+    'lab.command_line': set(),
+    'lab.configs': set(),
+    'lab.mim': set(),
+    'lab.schedule': set(),
+    'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
     'lab.crowd': {'coco', 'folder_lock'},
-    'lab.evaluation': {'coco', 'codecs'},
-    'lab.report': {'coco', 'lab.evaluation', 'visualization'},
-    'lab.benchmark': {'codecs', 'datasets', 'files', 'ops', 'version'}
-    | {'lab.crowd', 'lab.evaluation'},
+    'lab.evaluation': {'coco'},
+    'lab.pictures': {'models', 'visualization', 'lab.configs'},
+    'lab.report': {'coco', 'datasets', 'files', 'visualization', 'lab.evaluation'}
+    | LAB_BASE,
+    'lab.benchmark': {'codecs', 'datasets', 'files', 'ops', 'version', 'lab.crowd'}
+    | {'lab.command_line', 'lab.configs'},
+    'lab.comparison_table': set(),
+    'lab.comparison': {'coco', 'files', 'lab.benchmark', 'lab.comparison_table'}
+    | {'lab.crowd', 'lab.evaluation', 'lab.training'}
+    | LAB_BASE,
+    'lab.demo_report': {'lab.report', 'visualization'},
+    'lab.demo': {'lab.crowd', 'lab.demo_report', 'lab.training', 'visualization'}
+    | LAB_BASE,
 }
 
 
@@ -196,6 +211,12 @@ def test_a_package_beyond_numpy_is_found():
     assert beyond_numpy('files', 'import os, cv2\nimport numpy as np') == ['cv2']
 
 
+def test_nothing_but_the_lab_may_import_the_lab():
+    for part, allowed in ALLOWED.items():
+        if part != 'lab' and not part.startswith('lab.'):
+            assert not any(name.startswith('lab') for name in allowed), part
+
+
 @pytest.mark.parametrize(
     ('module', 'source'),
     [
@@ -211,6 +232,7 @@ def test_a_package_beyond_numpy_is_found():
         ('datasets.masks', 'from ..engine import AtomicCheckpointHook'),
         ('engine.checkpoint_hook', 'from ..models.checkpoints import rename'),
         ('coco.truth', 'from ..files import write_atomically'),
+        ('visualization.grid', 'from ..lab.pictures import place_side_by_side'),
         ('novelty', 'import torch'),
     ],
 )

@@ -67,13 +67,14 @@ def test_links_are_packed_as_files(wheel, source):
     assert packed == (source / 'model-index.yml').read_bytes()
 
 
-def test_every_python_file_of_the_package_is_packed(wheel, source):
+def test_every_file_of_the_package_is_packed(wheel, source):
     package = source / 'centergroup_mm'
     present = {
         path.relative_to(source).as_posix()
-        for path in package.rglob('*.py')
-        if '.mim' not in path.parts
+        for path in package.rglob('*')
+        if path.is_file() and not {'.mim', '__pycache__'} & set(path.parts)
     }
+    assert {PurePosixPath(name).suffix for name in present} >= {'.py', '.html', '.css'}
     assert present <= set(names_in(wheel))
     # Says that the annotations are meant for type checkers of users.
     assert 'centergroup_mm/py.typed' in names_in(wheel)

@@ -19,7 +19,6 @@ from centergroup_mm.lab.report import (
     precision_section,
     report_errors,
 )
-from centergroup_mm.lab.report.html import Markup, bar, table
 
 from .browser import open_page
 
@@ -66,13 +65,23 @@ def test_it_refers_to_nothing_outside(written):
     assert '<script' not in text
 
 
-def test_text_is_escaped_and_markup_is_not():
-    made = table('a<b', ('', '1&2'), [('<i>', Markup('<b>bold</b>'))], '5 > 4')
-    for part in ('a&lt;b', '1&amp;2', '&lt;i&gt;', '<b>bold</b>', '5 &gt; 4'):
+def test_text_is_escaped_and_drawings_are_not():
+    made = page(
+        'a<b',
+        '"',
+        [
+            precision_section({'<i>': {'1&2': 7.0}, '': {'1&2': -1.0}}, ['1&2'], '5>4'),
+            pictures_section('<h>', '', [([np.zeros((8, 8, 3))], '"<')], ['']),
+            curves_section({'loss': [(1, 2.0), (2, 1.0)]}),
+            Section('t', 'tiles.html', dict(tiles=[('<b>', '&')])),
+        ],
+    )
+    for part in ('a&lt;b', '&lt;i&gt;', '1&amp;2', '5&gt;4', '&lt;h&gt;', '&lt;b&gt;'):
         assert part in made
-    assert '<i>' not in made
-    assert 'width:100.0%' in bar(7.0) and 'width:0.0%' in bar(-1.0)
-    assert '&lt;h&gt;' in page('t', '', [Section('<h>', Markup(''))])
+    assert 'alt="&#34;&lt;; "' in made
+    assert '<i>' not in made and '<b>' not in made and '<h>' not in made
+    assert '<svg' in made and '&lt;svg' not in made
+    assert 'width:100.0%' in made and 'width:0.0%' in made
 
 
 @pytest.mark.parametrize('width', [400, 1280])

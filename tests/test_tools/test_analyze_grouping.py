@@ -4,7 +4,6 @@
 import json
 from pathlib import Path
 
-import analyze_grouping
 import mmpose
 import pytest
 import torch
@@ -13,6 +12,8 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+
+from .loading import load_tool
 
 COCO_METAINFO = Path(mmpose.__file__).parent / '.mim/configs/_base_/datasets/coco.py'
 
@@ -38,7 +39,7 @@ def crowd(tmp_path_factory):
 
 
 def run(*arguments):
-    return analyze_grouping.main([str(argument) for argument in arguments])
+    return load_tool('analyze_grouping').main([str(argument) for argument in arguments])
 
 
 def given(crowd, **changes):

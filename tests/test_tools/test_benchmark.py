@@ -6,12 +6,15 @@ import logging
 
 import cv2
 import pytest
-from benchmark import main
 
 from centergroup_mm import mmcv_without_operators
+from centergroup_mm.lab.benchmark import DTYPES
+from centergroup_mm.lab.benchmark.part_timer import PARTS
 from centergroup_mm.lab.benchmark.training import DETECTOR, WHOLE, WITH_RESIDUAL
-from centergroup_mm.lab.evaluation.part_timer import PARTS
 
+from .loading import load_tool
+
+benchmark = load_tool('benchmark')
 SPREAD = {'median', 'low', 'high', 'runs'}
 
 
@@ -68,6 +71,7 @@ def test_tables_and_picture(quick):
         (['--size', '100x100'], 'multiples of 32'),
         (['--runs', '-1'], '--runs is -1, not at least 1'),
         (['--device', 'warp'], '--device warp'),
+        (['--cfg-options', 'a=1', 'b'], "'b' is not of the form key=value"),
         (['--dtype', 'int8'], 'invalid choice'),
         (['nothing.py'], 'there is no config nothing.py'),
         (['--image', 'nothing.jpg'], '--image nothing.jpg is no file'),
@@ -75,14 +79,20 @@ def test_tables_and_picture(quick):
 )
 def test_wrong_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit) as error:
-        main(arguments)
+        benchmark.main(arguments)
     assert error.value.code == 2
     assert message in capsys.readouterr().err
 
 
+def test_types_are_those_of_the_library():
+    assert tuple(DTYPES) == benchmark.DTYPES
+
+
 def test_a_model_that_cannot_be_built_is_named(repo_root, capsys):
     config = str(repo_root / 'configs' / 'centergroup_tiny.py')
-    code = main([config, '--quick', '--cfg-options', 'model.head.type=NoHead'])
+    code = benchmark.main(
+        [config, '--quick', '--cfg-options', 'model.head.type=NoHead']
+    )
     assert code == 1
     assert 'NoHead' in capsys.readouterr().err
     # It was quiet for its own time only.
@@ -94,7 +104,9 @@ def test_a_peer_that_lacks_an_operator_is_left_out(repo_root, monkeypatch, capsy
     peer = 'mmpose::body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512'
     own = str(repo_root / 'configs' / 'centergroup_tiny.py')
     runs = ['--people', '1', '--runs', '1', '--network-runs', '1', '--warm-up', '0']
-    code = main([own, f'{peer}.py', '--size', '64x64', '--measure', 'time', *runs])
+    code = benchmark.main(
+        [own, f'{peer}.py', '--size', '64x64', '--measure', 'time', *runs]
+    )
     shown = capsys.readouterr()
     assert code == 0
     assert f'{peer}.py is left out: The operator deform_conv_forward' in shown.err

@@ -3,16 +3,16 @@
 
 import json
 
-import comparison_report
 import pytest
 
+from centergroup_mm.lab import comparison_table
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 
 METHODS = {'CenterGroup', 'HigherHRNet + AE', 'CenterNet'}
 
 
 def result(method, seed, crowding, heatmaps, **values):
-    columns = comparison_report.COLUMNS.values()
+    columns = comparison_table.COLUMNS.values()
     row = dict.fromkeys(key for keys, _ in columns for key in keys)
     return row | dict(
         method=method, seed=seed, crowding=crowding, heatmaps=heatmaps, **values
@@ -27,7 +27,7 @@ def test_table_gives_mean_and_deviation_over_seeds():
         result('B', 0, 0.0, 'centers', ap=0.8),
         result('B', 0, 0.0, 'true', ap=1.0),
     ]
-    table = comparison_report.markdown(results, dict(seeds=2))
+    table = comparison_table.markdown(results, dict(seeds=2))
     predicted, rest = table.split('With predicted keypoints and true centers:')
     centers, true = rest.split('With true heatmaps:')
     # The time is that of both parts, of the seeds that were timed.
@@ -42,9 +42,9 @@ def test_report_bears_values_that_could_not_be_measured(tmp_path):
     results = [
         result('A', 0, crowding, heatmaps, ap=0.5)
         for crowding in (0.0, 1.0)
-        for heatmaps in comparison_report.TABLES
+        for heatmaps in comparison_table.TABLES
     ]
-    files = comparison_report.write_report(tmp_path, results, dict(seeds=1))
+    files = comparison_table.write_comparison(tmp_path, results, dict(seeds=1))
     assert [path.suffix for path in files] == ['.json', '.md', '.png']
     assert all(path.stat().st_size for path in files)
 

@@ -7,10 +7,14 @@ import signal
 import cv2
 import numpy as np
 import pytest
-import visualize
-from method_columns import NumberedPeople, number_people
 
+from centergroup_mm.lab.pictures import SHOWN
+from centergroup_mm.lab.pictures.methods import NumberedPeople, number_people
 from centergroup_mm.visualization import DrawnPeople
+
+from .loading import load_tool
+
+visualize = load_tool('visualize')
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +176,10 @@ def test_models_that_do_not_fit(run, models, noise, tmp_path, capsys):
         code = run(tmp_path / 'a.png', '--out', tmp_path / 'out.png', *arguments)
         assert code == 1
         assert message in capsys.readouterr().err
+
+
+def test_what_can_be_shown_is_what_the_library_shows():
+    assert set(visualize.SHOWN) == set(SHOWN)
 
 
 def test_people_keep_their_numbers():

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from ...datasets import load_metainfo
+from ..configs import load_config
 from ..crowd import CrowdSpec, make_image
 from .host_heads import HOST_MAPS, HostHead
 from .people import PlacedDetector, draw_maps, place_people
@@ -153,22 +153,6 @@ class Method:
         if takes_maps:
             self._host_head = HostHead(head)
         return PLACED if takes_maps else NETWORK_ONLY
-
-
-def load_config(config: str) -> Config:
-    """Read a config of this package, or of the host by ``mmpose::``.
-
-    Raises:
-        FileNotFoundError: If there is none of that name.
-    """
-    if '::' in config:
-        return get_config(config)
-    if not Path(config).is_file():
-        raise FileNotFoundError(
-            f'There is no config {config}. Expected the path of a file, or the name of '
-            'one of MMPose, mmpose::body_2d_keypoint/....py.'
-        )
-    return Config.fromfile(config)
 
 
 def metainfo_of(config: Config) -> dict:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..evaluation.part_timer import NETWORK_PARTS, OTHER, PARTS, PartTimer
 from .methods import NETWORK_ONLY, Method
+from .part_timer import NETWORK_PARTS, OTHER, PARTS, PartTimer
 
 # Sums of parts that are reported beside the parts, by the parts they leave out.
 NETWORK = ('backbone', 'heads')

@@ -11,9 +11,9 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from ..evaluation.part_timer import clock_of
 from .memory import peak_bytes
 from .methods import Method
+from .part_timer import clock_of
 from .people import PlacedPeople, draw_maps, place_people
 from .timing import Progress, spread
 

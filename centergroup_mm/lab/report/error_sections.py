@@ -8,19 +8,8 @@ import cv2
 
 from ...coco import CROWD_BORDERS, SIZE_BORDERS
 from ..evaluation import ImageErrors
-from .html import (
-    Markup,
-    Section,
-    bar,
-    details,
-    figure,
-    group,
-    picture,
-    table,
-    text,
-    tiles,
-)
 from .numbers import ErrorReport
+from .page import Picture, Section
 from .pictures import draw_errors, draw_poses, encode
 from .terms import TERMS
 
@@ -65,7 +54,8 @@ def _summary(numbers: dict) -> Section:
     )
     return Section(
         'Average precision',
-        tiles(values),
+        'tiles.html',
+        dict(tiles=values),
         f'COCO’s measures times 100, on all {numbers["poses"]:,} poses. {shown}',
     )
 
@@ -75,32 +65,20 @@ def _costs(numbers: dict) -> Section:
     # All together would dwarf the rest, and has no bar.
     gains = {kind: fix['gain'] or 0 for kind, fix in fixes.items() if kind != 'all'}
     most = max(gains.values())
-    rows = []
-    for kind, fix in fixes.items():
-        gain = fix['gain']
-        share = gains.get(kind, 0) / most if most > 0 else 0
-        rows.append(
-            (
-                named(kind),
-                '' if fix['count'] is None else f'{fix["count"]:,}',
-                points(fix['ap']),
-                bar(share, '–' if gain is None else signed(gain)),
-            )
+    rows = [
+        dict(
+            term=TERMS[kind],
+            count='' if fix['count'] is None else f'{fix["count"]:,}',
+            ap=points(fix['ap']),
+            gain='–' if fix['gain'] is None else signed(fix['gain']),
+            share=gains.get(kind, 0) / most if most > 0 else 0,
         )
-    terms = ''.join(
-        f'<dt>{named(kind)}</dt>'
-        f'<dd>{text(term.meaning)}. Mended: {text(term.fix)}.</dd>'
-        for kind, term in TERMS.items()
-    )
-    costs = table(
-        f'AP is {points(numbers["ap"]["ap"])}; without these errors',
-        ('error', 'number', 'AP', 'gain'),
-        rows,
-    )
-    words = details('What the words mean', Markup(f'<dl class="terms">{terms}</dl>'))
+        for kind, fix in fixes.items()
+    ]
     return Section(
         'What costs AP',
-        group('narrow', (costs, words)),
+        'costs.html',
+        dict(ap=points(numbers['ap']['ap']), rows=rows),
         'One kind of error at a time is mended in the poses, and AP is measured again. '
         'Gains do not add up.',
     )
@@ -126,7 +104,8 @@ def _groups(numbers: dict) -> Section:
     )
     return Section(
         'By size and crowding',
-        group('pair', (by_size, by_crowding)),
+        'groups.html',
+        dict(tables=[by_size, by_crowding]),
         'Errors with people per 100 people, errors with keypoints per 100 annotated '
         'keypoints of people with a pose; hallucinated keypoints per 100 that are not '
         'annotated.',
@@ -135,11 +114,12 @@ def _groups(numbers: dict) -> Section:
 
 def _group_table(
     caption: str, groups: dict, note: str, without_size: Sequence[str] = ()
-) -> Markup:
-    rows = [
-        ('people', *(f'{g["counts"]["persons"]:,}' for g in groups.values())),
-        ('AP', *(points(group['ap']) for group in groups.values())),
-    ]
+) -> dict:
+    amounts = {
+        'people': [f'{g["counts"]["persons"]:,}' for g in groups.values()],
+        'AP': [points(group['ap']) for group in groups.values()],
+    }
+    rows = []
     for kind in PER_PERSON + PER_KEYPOINT:
         cells = [
             '–'
@@ -147,8 +127,10 @@ def _group_table(
             else points(group['rates'][kind])
             for name, group in groups.items()
         ]
-        rows.append((named(kind), *cells))
-    return table(caption, ('', *groups), rows, note)
+        rows.append(dict(term=TERMS[kind], cells=cells))
+    return dict(
+        caption=caption, header=list(groups), amounts=amounts, rows=rows, note=note
+    )
 
 
 def _worst(
@@ -161,15 +143,12 @@ def _worst(
         pictures = _pictures(
             errors, image_folder, skeleton, report.analysis.keypoint_threshold
         )
-        figures.append(figure(pictures, _caption(errors, entry, bool(pictures))))
-    legend = [
-        Markup(f'<span class="term">{named(kind)}</span>')
-        for kind, term in TERMS.items()
-        if term.colour
-    ]
+        figures.append((pictures, _caption(errors, entry, bool(pictures))))
+    legend = [term for term in TERMS.values() if term.colour]
     return Section(
         'Worst images',
-        Markup(group('legend', legend) + group('figures two', figures)),
+        'pictures.html',
+        dict(layout='figures two', figures=figures, legend=legend),
         'First the poses, then the annotated people in white with the errors: a line '
         'leads from a wrong keypoint (ring) to its place (dot), missed people stand in '
         'a box. An image costs what its people’s OKS lack to 1, and 1 for every pose '
@@ -182,7 +161,7 @@ def _pictures(
     image_folder: str | Path | None,
     skeleton: Sequence[tuple[int, int]],
     keypoint_threshold: float,
-) -> list[Markup]:
+) -> list[Picture]:
     """Two pictures, or none where the image cannot be read."""
     name = errors.image.file_name
     path = None if image_folder is None else Path(image_folder, name)
@@ -191,11 +170,11 @@ def _pictures(
     if image is None:
         return []
     return [
-        picture(
+        Picture(
             encode(draw_poses(image, errors, skeleton, keypoint_threshold)),
             f'{name} with the poses that were found',
         ),
-        picture(
+        Picture(
             encode(draw_errors(image, errors, skeleton)),
             f'{name} with the annotated people and the errors',
         ),
@@ -212,17 +191,6 @@ def _caption(errors: ImageErrors, entry: dict, has_pictures: bool) -> str:
         [f'people {counts["persons"]}', *found]
     )
     return caption if has_pictures else f'{caption} (the image was not found)'
-
-
-def named(kind: str) -> Markup:
-    """The name of a kind of error, with its colour where it has one."""
-    term = TERMS[kind]
-    swatch = (
-        f'<span class="swatch" style="background:{term.colour}"></span>'
-        if term.colour
-        else ''
-    )
-    return Markup(f'{swatch}{text(term.name)}')
 
 
 def signed(gain: float) -> str:

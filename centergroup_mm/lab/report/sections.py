@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...visualization.curves import Points, draw_curves_as_svg
-from .html import Markup, Section, bar, figure, group, picture, table
+from .page import Picture, Section
 from .pictures import encode
 
 
@@ -16,13 +16,10 @@ def curves_section(series: Mapping[str, Points]) -> Section:
     Args:
         series (Mapping[str, Points]): Points (step, value) by the host's names.
     """
-    drawings = [Markup(drawing) for drawing in draw_curves_as_svg(series).values()]
-    if not drawings:
-        return Section('Training', Markup('<p>The training left no log.</p>'))
+    drawings = list(draw_curves_as_svg(series).values())
+    lead = 'Each loss with its weight, over all stages and of each stage alone.'
     return Section(
-        'Training',
-        group('curves', drawings),
-        'Each loss with its weight, over all stages and of each stage alone.',
+        'Training', 'curves.html', dict(drawings=drawings), lead if drawings else ''
     )
 
 
@@ -37,15 +34,15 @@ def precision_section(
         lead (str): What is compared.
     """
     rows = [
-        (
-            name,
-            bar(values[names[0]], f'{100 * values[names[0]]:.1f}'),
-            *(f'{100 * values[key]:.1f}' for key in names[1:]),
+        dict(
+            name=name,
+            share=values[names[0]],
+            cells=[f'{100 * values[key]:.1f}' for key in names],
         )
         for name, values in results.items()
     ]
-    values = table('COCO’s measures, times 100', ('', *names), rows)
-    return Section('Grouping', group('narrow', [values]), lead)
+    data = dict(names=list(names), rows=rows)
+    return Section('Grouping', 'precision.html', data, lead)
 
 
 def pictures_section(
@@ -67,9 +64,9 @@ def pictures_section(
             pictures in one line in a narrow one too. Defaults to False.
     """
     figures = [
-        figure(
+        (
             [
-                picture(encode(tile), f'{caption}; {name}')
+                Picture(encode(tile), f'{caption}; {name}')
                 for tile, name in zip(tiles, names, strict=True)
             ],
             caption,
@@ -77,4 +74,5 @@ def pictures_section(
         for tiles, caption in rows
     ]
     layout = 'figures two compact' if compact else 'figures'
-    return Section(title, group(layout, figures), lead)
+    data = dict(layout=layout, figures=figures, legend=())
+    return Section(title, 'pictures.html', data, lead)

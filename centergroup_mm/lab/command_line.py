@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several command lines share: how they end, and how they take options."""
+"""What several command lines share: how they end and show progress."""
 
-import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import track
 
 
 def run_tool(
@@ -38,13 +40,17 @@ def run_tool(
     return 0
 
 
-def key_value(text: str) -> str:
-    """Check one of ``--cfg-options`` (``type`` of argparse), which the host reads.
+def progress_bar(title: str) -> Callable[[Iterable, int], Iterator]:
+    """A progress bar on standard error, as results go to standard output.
 
-    Raises:
-        argparse.ArgumentTypeError: If there is no value; the host would only say that
-            it cannot unpack.
+    Args:
+        title (str): What is done.
+
+    Returns:
+        Callable: Takes what is worked on and its number, and iterates over it.
     """
-    if '=' not in text:
-        raise argparse.ArgumentTypeError(f'{text!r} is not of the form key=value')
-    return text
+
+    def show(items: Iterable, total: int) -> Iterator:
+        return track(items, title, total=total, console=Console(stderr=True))
+
+    return show

@@ -3,7 +3,8 @@
 
 import pytest
 from mmengine.config import Config, DictAction
-from schedule import describe, main, schedule_options
+
+from centergroup_mm.lab.schedule import describe, print_schedule, schedule_options
 
 
 @pytest.fixture
@@ -59,8 +60,8 @@ def test_what_is_printed_is_what_the_host_reads(options, repo_root):
     assert config.param_scheduler[1].milestones == [5078, 10156]
 
 
-def test_a_config_without_its_batch_is_refused(tmp_path, capsys):
+def test_a_config_without_its_batch_is_refused(tmp_path):
     path = tmp_path / 'own.py'
     path.write_text('optim_wrapper = dict(optimizer=dict(lr=1))')
-    assert main([str(path), '--gpus', '2', '--images-per-gpu', '3']) == 1
-    assert 'own.py says nowhere for which batch' in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r'own\.py says nowhere for which batch'):
+        print_schedule(path, 2, 3, 1)

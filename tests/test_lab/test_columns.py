@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from centergroup_mm.visualization import place_side_by_side
+from centergroup_mm.lab.pictures import place_side_by_side
 
 
 def tile(value, shape=(40, 61, 3)):

@@ -6,14 +6,11 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
+import matplotlib.figure
 import mmcv
 import mmpose
 import numpy as np
 import torch
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt  # noqa: E402
 
 # Kind of heatmaps -> title of its table.
 TABLES = {
@@ -31,7 +28,9 @@ COLUMNS = {
 }
 
 
-def write_report(folder: Path, results: Sequence[dict], settings: dict) -> list[Path]:
+def write_comparison(
+    folder: Path, results: Sequence[dict], settings: dict
+) -> list[Path]:
     """Write the results as JSON, as a table and as a plot.
 
     Args:
@@ -100,7 +99,8 @@ def plot(results: Sequence[dict], path: Path) -> None:
         ('AP, true heatmaps', 'ap', 'true'),
         ('swapped keypoints, %', 'swapped_rate', 'predicted'),
     ]
-    figure, axes = plt.subplots(1, len(panels), figsize=(15, 3.6))
+    figure = matplotlib.figure.Figure(figsize=(15, 3.6), layout='tight')
+    axes = figure.subplots(1, len(panels))
     for axis, (title, key, heatmaps) in zip(axes, panels, strict=True):
         lines = {}
         for (crowding, method), rows in grouped(results, heatmaps).items():
@@ -116,6 +116,4 @@ def plot(results: Sequence[dict], path: Path) -> None:
         axis.set(title=title, xlabel='crowding', ylim=(0, None))
         axis.grid(alpha=0.3)
     axes[0].legend()
-    figure.tight_layout()
     figure.savefig(path, dpi=120)
-    plt.close(figure)

@@ -12,10 +12,12 @@ import pytest
 
 # Starts a process that starts another, as mim does, and tells the id of their group.
 TOOL = """
-import subprocess, sys
-sys.path.insert(0, sys.argv[1])
-from command_line import run_tool
-from mim_command import ended_with_this_process
+import runpy, subprocess, sys
+# Without the package around them, which takes its time.
+run_tool = runpy.run_path(sys.argv[1] + '/command_line.py')['run_tool']
+ended_with_this_process = runpy.run_path(sys.argv[1] + '/mim.py')[
+    'ended_with_this_process'
+]
 
 def work():
     command = ['sh', '-c', 'sleep 1000 & sleep 1000']
@@ -44,7 +46,7 @@ def members(group: int) -> list[str]:
 @pytest.fixture
 def tool(repo_root):
     """The running tool and the group that it has started."""
-    command = [sys.executable, '-c', TOOL, str(repo_root / 'tools')]
+    command = [sys.executable, '-c', TOOL, str(repo_root / 'centergroup_mm' / 'lab')]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     group = int(process.stdout.readline())
     try:
@@ -79,11 +81,10 @@ def test_nothing_outlives_its_tool(tool, number, code):
 
 def test_under_nohup_the_end_of_the_terminal_is_ignored(repo_root):
     script = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from command_line import run_tool
+import os, runpy, signal, sys
+run_tool = runpy.run_path(sys.argv[1] + '/command_line.py')['run_tool']
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 sys.exit(run_tool('tool', lambda: os.kill(os.getpid(), signal.SIGHUP)))
 """
-    command = [sys.executable, '-c', script, str(repo_root / 'tools')]
+    command = [sys.executable, '-c', script, str(repo_root / 'centergroup_mm' / 'lab')]
     assert subprocess.run(command).returncode == 0

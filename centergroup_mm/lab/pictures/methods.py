@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The columns of a picture that one method fills."""
 
-import argparse
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,8 @@ from mmengine.registry import DefaultScope
 from mmpose.apis import inference_bottomup, init_model
 from mmpose.registry import MODELS
 
-from centergroup_mm.models import CenterGroupHead, NearestKeypointHead
-from centergroup_mm.visualization import (
+from ...models import CenterGroupHead, NearestKeypointHead
+from ...visualization import (
     LAYERS,
     NEED_EXPLANATION,
     DrawnPeople,
@@ -33,22 +33,43 @@ ON_FADED = set(NEED_EXPLANATION) - {'centers'}
 MIN_SIZE = 640
 
 
-class Method:
+@dataclass(frozen=True)
+class Look:
+    """What is drawn of every method.
+
+    Attributes:
+        show (Sequence[Sequence[str]], optional): Per column what it shows, of
+            ``SHOWN``. Defaults to ``DEFAULT_SHOW``.
+        person (int): Number of the person for runner-ups.
+        score_thr (float): Poses that score less are left out.
+        keypoint_thr (float): Keypoints that score less are left out.
+        fade (float): Share of white in the image under connections and candidates.
+        device (str, optional): As torch names it. Defaults to 'cuda:0' where there is
+            a GPU, else to 'cpu'.
+    """
+
+    show: Sequence[Sequence[str]] | None = None
+    person: int = 0
+    score_thr: float = 0.3
+    keypoint_thr: float = 0.3
+    fade: float = 0.5
+    device: str | None = None
+
+
+class MethodColumns:
     """A model and the columns that it can fill.
 
     Args:
         name (str): Title of its columns.
         config (Config): Of the model; what is to be kept is switched on in it.
         checkpoint (str): Path or URL.
-        args (argparse.Namespace): Of ``visualize``.
+        look (Look): What is drawn.
 
     Raises:
         ValueError: If the model is not bottom-up, or can show nothing of what is asked.
     """
 
-    def __init__(
-        self, name: str, config: Config, checkpoint: str, args: argparse.Namespace
-    ) -> None:
+    def __init__(self, name: str, config: Config, checkpoint: str, look: Look) -> None:
         self.name = name
         if config.get('data_mode') != 'bottomup':
             raise ValueError(
@@ -58,7 +79,7 @@ class Method:
         explains = can_explain(config)
         self.panels = [
             panel
-            for panel in args.show or (DEFAULT_SHOW if explains else DEFAULT_SHOW[:1])
+            for panel in look.show or (DEFAULT_SHOW if explains else DEFAULT_SHOW[:1])
             if explains or set(panel) & {'poses', HEATMAPS}
         ]
         if not self.panels:
@@ -69,11 +90,12 @@ class Method:
         test_cfg = config.model.setdefault('test_cfg', ConfigDict())
         test_cfg.output_attention = explains and needs_explanation(self.panels)
         test_cfg.output_heatmaps = any(HEATMAPS in panel for panel in self.panels)
-        self.model = init_model(config, checkpoint, device=args.device)
+        device = look.device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+        self.model = init_model(config, checkpoint, device=device)
         self.style = style_from_meta(
-            self.model.dataset_meta, person=args.person, keypoint_thr=args.keypoint_thr
+            self.model.dataset_meta, person=look.person, keypoint_thr=look.keypoint_thr
         )
-        self.score_thr, self.fade = args.score_thr, args.fade
+        self.score_thr, self.fade = look.score_thr, look.fade
 
     def predict(self, image: np.ndarray) -> tuple[ExplainedPoses, torch.Tensor | None]:
         """Poses that score enough, and heatmaps if they are shown."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tools show of the host's log."""
+"""What is shown of the host's log."""
 
 import pytest
-from mim_command import describe_estimate, describe_progress
+
+from centergroup_mm.lab.mim import describe_estimate, describe_progress
 
 TRAIN = (
     '11/27 00:50:19 - mmengine - INFO - Iter(train) [  20/2000]  base_lr: 6e-04 '

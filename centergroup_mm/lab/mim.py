@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running ``mim`` from another tool, its log boiled down to the progress."""
+"""Running ``mim`` with its log boiled down to the progress."""
 
 import os
 import re
@@ -128,3 +128,8 @@ def describe_estimate(line: str) -> str | None:
         f'This machine needs {eta} (h:mm:ss) for the remaining '
         f'{int(total) - int(done)} iterations, by the pace of the first {done}.'
     )
+
+
+def shown(path: Path) -> Path:
+    """A path as short as it can be from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -9,10 +9,10 @@ from mmpose.registry import DATASETS, MODELS
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.coco import Poses, load_truth
+from centergroup_mm.lab.benchmark.oracle import TrueHeatmaps
+from centergroup_mm.lab.benchmark.prediction import predict_images
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 from centergroup_mm.lab.evaluation import average_precision
-from centergroup_mm.lab.evaluation.oracle import TrueHeatmaps
-from centergroup_mm.lab.evaluation.prediction import predict_images
 
 
 @pytest.fixture(scope='module')

@@ -6,24 +6,25 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from error_report import data_of_config, write_report
 from mmengine.config import Config
 from mmpose.apis import inference_bottomup, init_model
 
-from centergroup_mm.lab.report import (
-    curves_section,
-    error_sections,
-    pictures_section,
-    precision_section,
-)
-from centergroup_mm.visualization import (
+from ..visualization import (
     AnnotatedImage,
     comparison_tiles,
     draw_attention,
     read_training_log,
     style_from_meta,
 )
-from centergroup_mm.visualization.comparison import TITLES
+from ..visualization.comparison import TITLES
+from .report import (
+    curves_section,
+    data_of_config,
+    error_sections,
+    pictures_section,
+    precision_section,
+    write_report,
+)
 
 METRICS = {'coco/AP': 'AP', 'coco/AP .5': 'AP50', 'coco/AP .75': 'AP75'}
 METRICS |= {'coco/AR': 'AR'}

@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch import nn
 
-from centergroup_mm.lab.evaluation.part_timer import (
+from centergroup_mm.lab.benchmark.part_timer import (
     FUNCTIONS,
     METHODS,
     OTHER,

@@ -5,12 +5,12 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from mim_command import CommandFailed, run_mim
 from mmengine.config import Config
 
-from centergroup_mm.checkpoint_files import read_checkpoint
-from centergroup_mm.engine.checkpoint_hook import is_whole
-from centergroup_mm.folder_lock import FolderLock
+from ..checkpoint_files import read_checkpoint
+from ..engine.checkpoint_hook import is_whole
+from ..folder_lock import FolderLock
+from .mim import CommandFailed, run_mim, shown
 
 # What makes a training the same as an earlier one.
 COMPARED = (
@@ -63,6 +63,28 @@ def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path
         + ['--cfg-options', *overrides] * bool(overrides)
     )
     return checkpoint
+
+
+def train_two_stages(
+    detector: Path, centergroup: Path, work_dir: Path, options: dict
+) -> None:
+    """Train a detector, then CenterGroup from it, and print both checkpoints.
+
+    Args:
+        detector (Path): Config of the detector.
+        centergroup (Path): Config of a CenterGroup on it.
+        work_dir (Path): Gets a folder for each.
+        options (dict): Changes of both configs, by dotted name.
+
+    Raises:
+        CommandFailed: As of :func:`train_once`.
+        FolderInUse: As of :func:`train_once`.
+    """
+    advice = 'Remove it, or choose another --work-dir.'
+    first = train_once(detector, work_dir / 'detector', options, advice)
+    options = {**options, 'load_from': str(first)}
+    second = train_once(centergroup, work_dir / 'centergroup', options, advice)
+    print(f'detector {first}\nCenterGroup {second}')
 
 
 def check_unused(work_dir: Path) -> None:
@@ -151,8 +173,3 @@ def _literal(node: ast.expr) -> Any:
     elif isinstance(node, ast.Constant | ast.UnaryOp):
         return ast.literal_eval(node)
     raise ValueError(f'line {node.lineno} computes something')
-
-
-def shown(path: Path) -> Path:
-    """A path as short as it can be from here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -10,13 +10,14 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
-from rich.progress import track
 
-from centergroup_mm.coco import Truth, load_poses, load_truth
-from centergroup_mm.datasets import load_metainfo
-from centergroup_mm.datasets.sigmas import choose_sigmas
-from centergroup_mm.files import write_atomically
-from centergroup_mm.lab.report import ErrorReport, Section, page, report_errors
+from ...coco import Truth, load_poses, load_truth
+from ...datasets import load_metainfo
+from ...datasets.sigmas import choose_sigmas
+from ...files import write_atomically
+from ..command_line import progress_bar
+from .numbers import ErrorReport, report_errors
+from .page import Section, page
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class TestData:
             self.iou_type,
             pose_threshold,
             worst,
-            lambda items, total: track(items, 'Mending errors', total=total),
+            progress_bar('Mending errors'),
         )
 
 

@@ -7,11 +7,11 @@ import time
 
 import pytest
 import torch
-from mim_command import CommandFailed
 from mmengine.config import Config
-from training import COMPARED, read_assignments, train_once
 
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
+from centergroup_mm.lab.mim import CommandFailed
+from centergroup_mm.lab.training import COMPARED, read_assignments, train_once
 
 
 @pytest.fixture
