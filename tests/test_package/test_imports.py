@@ -31,7 +31,7 @@ ALLOWED = {
     'structures': set(),
     'checkpoint_files': set(),
     'ops.mask_warp': set(),
-    'ops': {'coco', 'structures', 'ops.mask_warp'},
+    'ops': {'coco', 'structures'},
     'runtime': {'ops.mask_warp', 'version'},
     'losses': BASE,
     'task_modules': BASE,
@@ -42,7 +42,7 @@ ALLOWED = {
     'models.grouping': BASE | {'models.layers', 'models.attention'},
     'models': BASE | {'ops.mask_warp', 'models', 'losses', 'task_modules'},
     'codecs': BASE,
-    'datasets': {'coco', 'ops', 'ops.mask_warp', 'runtime'},
+    'datasets': {'coco', 'ops.mask_warp', 'runtime'},
     'engine': {'checkpoint_files', 'coco', 'files', 'folder_lock'},
     'visualization': {'host', 'coco', 'engine', 'files'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
@@ -66,8 +66,13 @@ ALLOWED = {
     | {'lab.command_line', 'lab.configs'},
     'lab.comparison_table': set(),
     'lab.comparison': {'coco', 'files', 'lab.benchmark', 'lab.comparison_table'}
-    | {'lab.crowd', 'lab.evaluation', 'lab.training'}
-    | LAB_BASE,
+    | {
+        'lab.command_line',
+        'lab.configs',
+        'lab.crowd',
+        'lab.evaluation',
+        'lab.training',
+    },
     'lab.demo_report': {'lab.report', 'visualization'},
     'lab.demo': {'lab.crowd', 'lab.demo_report', 'lab.training', 'visualization'}
     | LAB_BASE,
