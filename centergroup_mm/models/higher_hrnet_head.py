@@ -62,6 +62,7 @@ class HigherHRNetHead(HeatmapHead):
             detector,
             init_cfg,
         )
+        self.with_center = with_center
         self.tag_loss = MODELS.build(tag_loss)
         _check_decoder(self.decoder, num_keypoints)
 

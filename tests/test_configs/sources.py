@@ -168,8 +168,8 @@ VALUES = [
     Value(
         RELEASED, f'{GROUPING}.group_before_encoder', True, 'SPEC 4: before the encoder'
     ),
-    Value(PAPER, f'{HEAD}.min_scored_keypoints', 0, 'seed 3.2, equation 3'),
-    Value(RELEASED, f'{HEAD}.min_scored_keypoints', 5, 'SPEC 6: 5th largest'),
+    Value(PAPER, f'{HEAD}.score.min_keypoints', 0, 'seed 3.2, equation 3'),
+    Value(RELEASED, f'{HEAD}.score.min_keypoints', 5, 'SPEC 6: 5th largest'),
     # Training targets and losses.
     Value(
         PAPER,
