@@ -85,7 +85,7 @@ class PoseModel:
         pictures, names = [], []
         for number, image in enumerate(images):
             is_file = isinstance(image, str | Path)
-            names.append(f'Image {image}' if is_file else f'Image {number}')
+            names.append(f'Image {image if is_file else number + 1}')
             pictures.append(
                 read_image(image) if is_file else as_color(image, names[-1])
             )

@@ -69,7 +69,7 @@ class Poses:
         ]
 
     def to_supervision(self) -> 'supervision.KeyPoints':
-        """The people as ``supervision.KeyPoints``, for its annotators and trackers.
+        """The people as ``supervision.KeyPoints`` (0.29 or later), for its annotators.
 
         Raises:
             ImportError: If supervision is not installed.
@@ -78,6 +78,7 @@ class Poses:
 
         return supervision.KeyPoints(
             xy=self.keypoints.astype(np.float32),
-            confidence=self.keypoint_scores.astype(np.float32),
+            keypoint_confidence=self.keypoint_scores.astype(np.float32),
+            detection_confidence=self.scores.astype(np.float32),
             class_id=np.zeros(len(self), int),
         )

@@ -32,7 +32,7 @@ def make_page(model: PoseModel) -> 'gradio.Blocks':
         try:
             poses = model(image, score_thr)
         except ValueError as error:
-            raise gradio.Error(str(error)) from error
+            raise gradio.Error(str(error), print_exception=False) from error
         drawn = draw_poses(image, poses, keypoint_thr)
         return np.ascontiguousarray(drawn[..., ::-1]), poses.to_coco()
 
