@@ -12,11 +12,18 @@ from mmengine.runner import Runner
 from mmpose.apis import MMPoseInferencer
 
 from centergroup_mm.checkpoint_files import CheckpointFileError, read_checkpoint
+from centergroup_mm.conversion import convert_checkpoint  # noqa: F401 (see TOOLS)
+from centergroup_mm.lab.command_line import run_tool  # noqa: F401 (see TOOLS)
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+from centergroup_mm.lab.mim import CommandFailed
+from centergroup_mm.lab.training import check_same_training
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 CONFIG = REPO_ROOT / 'configs' / 'centergroup_tiny.py'
+# These import what they need when called. It is imported above already, so that a
+# route does nothing but read.
+TOOLS = ('convert_checkpoint', 'publish_model')
 ADVICE = 'Choose another folder.'
 
 
@@ -33,18 +40,15 @@ class Routes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        sys.path.insert(0, str(REPO_ROOT / 'tools'))
-        training = runpy.run_path(str(REPO_ROOT / 'tools' / 'training.py'))
-        self._check_same_training = training['check_same_training']
         self.expected_errors = (
             CheckpointFileError,
             CheckpointMismatchError,
             FileNotFoundError,
-            training['CommandFailed'],
+            CommandFailed,
         )
         self._tools = {
             name: runpy.run_path(str(REPO_ROOT / 'tools' / f'{name}.py'))['main']
-            for name in ('convert_checkpoint', 'publish_model')
+            for name in TOOLS
         }
         self._config = self._tiny_config()
         self._runner = Runner.from_cfg(self._config)
@@ -80,9 +84,7 @@ class Routes:
                 *('--input-size', '64', '--overwrite'),
             ),
             publish=lambda path: self._tool('publish_model', path, 'out/small.pth'),
-            train_once=lambda path: self._check_same_training(
-                self._config, path, ADVICE
-            ),
+            train_once=lambda path: check_same_training(self._config, path, ADVICE),
         )
 
     def _test_with(self, path: Path) -> None:
@@ -98,5 +100,5 @@ class Routes:
         next(inferencer(np.zeros((64, 64, 3), np.uint8)))
 
     def _tool(self, name: str, path: Path, target: str, *options: str) -> None:
-        sys.argv = [name, str(path), str(self.folder / target), *options]
-        self._tools[name]()
+        arguments = [str(path), str(self.folder / target), *options]
+        sys.exit(self._tools[name](arguments))
