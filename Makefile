@@ -24,7 +24,7 @@ demo: env
 	$(PYTHON_IN_VENV) tools/demo.py $(ARGS)
 
 test: lint
-	$(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile $(TESTS) $(ARGS)
+	$(PYTHON_IN_VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS)
 
 lint: env
 	$(PYTHON_IN_VENV) -m ruff check .
