@@ -35,12 +35,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long tests first, so that no process is left alone with one."""
-    long = {item.path for item in items if item.get_closest_marker('slow')}
-    items.sort(key=lambda item: item.path not in long)
-
-
 @pytest.fixture(scope='session')
 def device(request: pytest.FixtureRequest) -> torch.device:
     """What ``--device`` says; the CPU without it."""
@@ -172,7 +166,13 @@ def save_random_weights() -> Callable[[Path, Path], Path]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs mmcv's operators where another module stands in for them."""
+    """Begin with the files of long tests, and skip what needs mmcv's missing operators.
+
+    Where the files are run by several processes, none is then left alone with a long
+    one.
+    """
+    long = {item.path for item in items if item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in long)
     loader = importlib.import_module('mmcv._ext').__spec__.loader
     if isinstance(loader, ExtensionFileLoader):
         return
