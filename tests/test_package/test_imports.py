@@ -38,6 +38,7 @@ ALLOWED = {
     'visualization': BASE | {'datasets', 'engine', 'files'},
     'lab.command_line': set(),
     'lab.configs': set(),
+    'lab.markdown': set(),
     'lab.mim': set(),
     'lab.schedule': set(),
     'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
@@ -54,9 +55,10 @@ ALLOWED = {
         'lab.command_line',
         'lab.configs',
         'lab.crowd',
+        'lab.markdown',
         'version',
     },
-    'lab.comparison_table': set(),
+    'lab.comparison_table': {'lab.markdown'},
     'lab.comparison': {'files', 'lab.benchmark', 'lab.comparison_table', 'lab.crowd'}
     | {'lab.evaluation', 'lab.training'}
     | LAB_BASE,
