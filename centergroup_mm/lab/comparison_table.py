@@ -12,6 +12,8 @@ import mmpose
 import numpy as np
 import torch
 
+from .markdown import markdown_table
+
 # Kind of heatmaps -> title of its table.
 TABLES = {
     'predicted': 'With predicted heatmaps:',
@@ -58,16 +60,12 @@ def markdown(results: Sequence[dict], settings: dict) -> str:
         + '. Mean ± standard deviation over the seeds.',
     ]
     for heatmaps, title in TABLES.items():
-        lines += [
-            '',
-            title,
-            '',
-            f'| crowding | method | {" | ".join(COLUMNS)} |',
-            '| --- ' * (len(COLUMNS) + 2) + '|',
+        cells = [
+            (*names, *(summary(rows, *column) for column in COLUMNS.values()))
+            for names, rows in grouped(results, heatmaps).items()
         ]
-        for (crowding, method), rows in grouped(results, heatmaps).items():
-            cells = [summary(rows, *column) for column in COLUMNS.values()]
-            lines.append(f'| {crowding} | {method} | {" | ".join(cells)} |')
+        head = ('crowding', 'method', *COLUMNS)
+        lines += ['', title, '', *markdown_table(head, cells, names=2)]
     return '\n'.join(lines) + '\n'
 
 

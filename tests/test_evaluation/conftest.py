@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from centergroup_mm.coco import Poses, load_truth
-from centergroup_mm.lab.benchmark import Method, Settings
 
 NUM_KEYPOINTS = 5
 FLIP_INDICES = np.array([0, 2, 1, 4, 3])
@@ -89,19 +88,5 @@ def make_truth(tmp_path):
             )
         )
         return load_truth(path, **kwargs)
-
-    return make
-
-
-@pytest.fixture
-def build_tiny(repo_root):
-    """A tiny CenterGroup with config values by name, and a sample of 64 x 64."""
-
-    def make(overrides):
-        settings = Settings(size=(64, 64))
-        path = str(repo_root / 'configs' / 'centergroup_tiny.py')
-        method = Method(path, settings, overrides)
-        method.show(3)
-        return method.model, method.samples
 
     return make

@@ -54,6 +54,7 @@ ALLOWED = {
     'lab': set(),
     'lab.command_line': set(),
     'lab.configs': set(),
+    'lab.markdown': set(),
     'lab.mim': set(),
     'lab.schedule': set(),
     'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
@@ -63,8 +64,8 @@ ALLOWED = {
     'lab.report': {'coco', 'datasets', 'files', 'visualization', 'lab.evaluation'}
     | LAB_BASE,
     'lab.benchmark': {'codecs', 'datasets', 'files', 'ops', 'version', 'lab.crowd'}
-    | {'lab.command_line', 'lab.configs'},
-    'lab.comparison_table': set(),
+    | {'lab.command_line', 'lab.configs', 'lab.markdown'},
+    'lab.comparison_table': {'lab.markdown'},
     'lab.comparison': {'coco', 'files', 'lab.benchmark', 'lab.comparison_table'}
     | {
         'lab.command_line',

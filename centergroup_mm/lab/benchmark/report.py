@@ -15,6 +15,7 @@ import torch
 
 from ...files import write_atomically
 from ...version import __version__
+from ..markdown import markdown_table
 
 # Columns of the table: title and the parts that it sums.
 COLUMNS = {
@@ -67,7 +68,7 @@ def to_markdown(result: dict) -> str:
             lines += ['', title, '', *_time_table(result[key])]
     if result.get('memory'):
         lines += ['', 'Peak memory above weights and input, MiB', '']
-        lines += _table(
+        lines += markdown_table(
             ('method', 'people', 'MiB'),
             [
                 (row['method'], row['people'], f'{row["bytes"] / MIB:.0f}')
@@ -121,7 +122,7 @@ def _time_table(rows: Sequence[dict]) -> list[str]:
     for row in rows:
         people = row['kind'] if row['people'] is None else row['people']
         cells.append((_label(row), people, *_cells(row['times'])))
-    return _table(('method', 'people', *COLUMNS), cells)
+    return markdown_table(('method', 'people', *COLUMNS), cells)
 
 
 def _cells(times: dict[str, dict]) -> list[str]:
@@ -149,7 +150,7 @@ def _training_table(row: dict) -> list[str]:
         )
         for name, times in row['steps'].items()
     ]
-    return [title, '', *_table(('step', 'ms', 'MiB'), cells)]
+    return [title, '', *markdown_table(('step', 'ms', 'MiB'), cells)]
 
 
 def _loading_table(row: dict) -> list[str]:
@@ -158,12 +159,7 @@ def _loading_table(row: dict) -> list[str]:
         (name, f'{times["median"]:.2f} ({times["low"]:.2f} to {times["high"]:.2f})')
         for name, times in row['transforms'].items()
     ]
-    return [title, '', *_table(('transform', 'ms'), cells)]
-
-
-def _table(head: Sequence, rows: Sequence[Sequence]) -> list[str]:
-    lines = [head, ['---', *['---:'] * (len(head) - 1)], *rows]
-    return ['| ' + ' | '.join(str(cell) for cell in line) + ' |' for line in lines]
+    return [title, '', *markdown_table(('transform', 'ms'), cells)]
 
 
 def _label(row: dict) -> str:
