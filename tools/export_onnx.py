@@ -4,8 +4,6 @@
 import argparse
 import sys
 
-from command_line import run_tool
-
 
 def main() -> None:
     """Export by the command line."""
@@ -40,6 +38,8 @@ def main() -> None:
         '--overwrite', action='store_true', help='replace files that are there'
     )
     args = parser.parse_args()
+
+    from centergroup_mm.lab.command_line import run_tool
 
     def work() -> None:
         from centergroup_mm.export import export_onnx
