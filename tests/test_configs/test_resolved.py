@@ -57,6 +57,9 @@ def undo_intended(name: str, plain: dict) -> dict:
             encoder = target['encoder']
             target['encoder'] = {key: encoder[key] for key in written}
             break
+    # A neck, which none of these has, learns at the rate of the detector it is part of.
+    rates = plain['optim_wrapper'].get('paramwise_cfg', {}).get('custom_keys', {})
+    rates.pop('neck', None)
     return plain | {'total_batch': TOTAL_BATCH}
 
 
