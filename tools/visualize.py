@@ -9,7 +9,7 @@ Every --model has columns of its own in the picture, one for each --show:
       --show poses --show candidates pairs centers --show attention centers
 
 A method without attention has only the columns with poses or heatmaps. A person has
-the same colour and number in all columns. What can be shown:
+the same color and number in all columns. What can be shown:
 
   poses       skeletons
   centers     where the model found people, with a number for each

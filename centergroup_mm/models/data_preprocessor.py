@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Normalisation and batching of images, at one or several scales."""
+"""Normalization and batching of images, at one or several scales."""
 
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
 from mmpose.registry import MODELS
@@ -16,7 +16,7 @@ class MultiScaleDataPreprocessor(PoseDataPreprocessor):
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Normalise, pad and stack.
+        """Normalize, pad and stack.
 
         Args:
             data (dict): A collated batch of B images: ``data_samples``, and ``inputs``,

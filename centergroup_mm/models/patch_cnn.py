@@ -2,7 +2,7 @@
 """The residual CNN where tokens read it, and nowhere else (inference only).
 
 Dense, its 3x3 convolutions are the dearest part behind the detector; a few dozen tokens
-need a small neighbourhood each. The numbers are those of the dense CNN: zeros that its
+need a small neighborhood each. The numbers are those of the dense CNN: zeros that its
 convolutions see beyond the border of the map are put there after every layer.
 """
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from mmpose.models.backbones.resnet import BasicBlock
 from torch import Tensor, nn
 
-from ..ops.sampling import bilinear_neighbours
+from ..ops.sampling import bilinear_neighbors
 from .layers import ResidualCNN
 
 # Patches that go through the layers together: so many stay in a processor's cache.
@@ -42,8 +42,8 @@ def read_residual_cnn(
         valid, 0 elsewhere.
     """
     height, width = feature.shape[-2:]
-    neighbours, weights = bilinear_neighbours(coords, size, (width, height))
-    first = neighbours[..., 0]
+    neighbors, weights = bilinear_neighbors(coords, size, (width, height))
+    first = neighbors[..., 0]
     images = torch.arange(len(feature), device=first.device)[:, None]
     # Tokens of several types often lie between the same pixels.
     places, token_place = torch.unique(

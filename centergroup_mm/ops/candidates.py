@@ -78,7 +78,7 @@ def best_pixels(maps: Tensor, count: int) -> tuple[Tensor, Tensor]:
     rows, columns = height // BLOCK, width // BLOCK
     if height % BLOCK or width % BLOCK or rows * columns <= count:
         return maps.flatten(2).topk(count)
-    # Over rows first, where neighbours in memory are compared many at a time.
+    # Over rows first, where neighbors in memory are compared many at a time.
     block_max = maps.unflatten(3, (columns, BLOCK)).unflatten(2, (rows, BLOCK))
     block_max = block_max.amax(3).amax(-1).flatten(2)
     block = block_max.topk(count, sorted=False).indices

@@ -38,7 +38,7 @@ def most_attended_locations(attention: Tensor, coords: Tensor) -> Tensor:
 
 
 def refine_locations(heatmaps: Tensor, coords: Tensor) -> Tensor:
-    """Shift by a quarter pixel towards the higher neighbour (supplementary 3.2).
+    """Shift by a quarter pixel towards the higher neighbor (supplementary 3.2).
 
     Half a pixel is added on both axes because training targets put the peak at the
     truncated pixel.

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor
 
-from .sampling import bilinear_neighbours
+from .sampling import bilinear_neighbors
 
 TEMPERATURE = 10000.0
 
@@ -31,9 +31,9 @@ def encode_positions(
     # Counted in integers: a GPU adds up floats in any order.
     counts = torch.stack((mask.cumsum(1), mask.cumsum(2)), -1).flatten(1, 2)
     map_size = (mask.shape[2], mask.shape[1])
-    index, weight = bilinear_neighbours(coords, size, map_size)
+    index, weight = bilinear_neighbors(coords, size, map_size)
     batch, num = index.shape[:2]
-    # (B, N, 4, 2): the (y, x) counts of the four neighbours
+    # (B, N, 4, 2): the (y, x) counts of the four neighbors
     counts = counts.gather(1, index.flatten(1)[..., None].expand(-1, -1, 2))
     counts = counts.view(batch, num, 4, 2)
 

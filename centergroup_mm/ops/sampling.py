@@ -24,14 +24,14 @@ def read_bilinear(maps: Tensor, coords: Tensor, size: tuple[int, int]) -> Tensor
     Returns:
         Tensor: (B, N, C).
     """
-    index, weight = bilinear_neighbours(coords, size, (maps.shape[3], maps.shape[2]))
+    index, weight = bilinear_neighbors(coords, size, (maps.shape[3], maps.shape[2]))
     # By gathering, whose gradient is deterministic on a CPU, and on a GPU if asked to.
     index = index.flatten(1)[..., None].expand(-1, -1, maps.shape[1])
     values = maps.flatten(2).transpose(1, 2).gather(1, index)
     return (values.unflatten(1, (-1, 4)) * weight[..., None]).sum(2)
 
 
-def bilinear_neighbours(
+def bilinear_neighbors(
     coords: Tensor, size: tuple[int, int], map_size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
     """The four map pixels around each input pixel and their weights.

@@ -22,7 +22,7 @@ from .attention import (
 )
 from .comparison import comparison_tiles, draw_comparison
 from .explained import ExplainedPoses, Explanation
-from .grid import DrawnPeople, draw_people, make_grid, match_people, person_colour
+from .grid import DrawnPeople, draw_people, make_grid, match_people, person_color
 from .painter import Style
 from .people import AnnotatedImage, most_crowded, predicted_people
 from .training_log import read_training_log
@@ -43,7 +43,7 @@ __all__ = [
     'make_grid',
     'match_people',
     'most_crowded',
-    'person_colour',
+    'person_color',
     'predicted_people',
     'read_training_log',
     'style_from_meta',

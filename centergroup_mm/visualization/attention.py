@@ -47,9 +47,9 @@ def draw_attention(
       attention (supplementary, Figure 4 b);
     - ``attention``: connections with an attention over 0.5 of keypoints that are shown
       (Figure 4 c);
-    - ``poses``: skeletons, a colour for each person;
+    - ``poses``: skeletons, a color for each person;
     - ``runner-ups``: of one person, the chosen candidates, from which white lines lead
-      to others that had at least 5 % of the attention; discs have the colour of the
+      to others that had at least 5 % of the attention; discs have the color of the
       person who got the candidate, white if nobody did;
     - ``centers``: diamonds, with the person's number.
 
@@ -60,11 +60,11 @@ def draw_attention(
         image (np.ndarray): (H, W, 3) BGR, (H, W) or (H, W, 1) grey or (H, W, 4), uint8.
         poses (ExplainedPoses | PoseDataSample | InstanceData): In image pixels.
         draw (Sequence[str]): Names of layers.
-        style (Style, optional): Skeleton, colours, thresholds; see
+        style (Style, optional): Skeleton, colors, thresholds; see
             :func:`style_from_meta`.
         score_thr (float): Poses scoring less are left out. Defaults to 0.
         numbers (Sequence[int], optional): A number for each pose that is left, hence
-            its colour, see :func:`person_colour`; 0, 1, ... without.
+            its color, see :func:`person_color`; 0, 1, ... without.
         fade (float): Share of white mixed into the image, 0 to 1. Defaults to 0.
         min_size (int): Images with shorter long sides are enlarged to this many pixels.
             Defaults to 0.
@@ -96,22 +96,22 @@ def draw_attention(
 
 
 def style_from_meta(meta: Mapping, **settings) -> Style:
-    """A style with the skeleton, names and colours of a dataset.
+    """A style with the skeleton, names and colors of a dataset.
 
     Args:
         meta (Mapping): The host's dataset metainfo (``model.dataset_meta``); what it
             lacks is left out.
         **settings: Other attributes of :class:`Style`.
     """
-    colours, names = meta.get('keypoint_colors'), meta.get('keypoint_id2name')
-    if colours is not None:
-        # The host's colours are RGB.
-        colours = [tuple(int(c) for c in colour[::-1]) for colour in colours]
+    colors, names = meta.get('keypoint_colors'), meta.get('keypoint_id2name')
+    if colors is not None:
+        # The host's colors are RGB.
+        colors = [tuple(int(c) for c in color[::-1]) for color in colors]
     if names is not None:
         names = [names[index] for index in range(len(names))]
     return Style(
         skeleton=meta.get('skeleton_links') or (),
-        keypoint_colours=colours,
+        keypoint_colors=colors,
         keypoint_names=names,
         **settings,
     )

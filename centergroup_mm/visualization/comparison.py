@@ -20,7 +20,7 @@ def draw_comparison(
 ) -> np.ndarray:
     """Draw a grid with one row per image.
 
-    A found person has the colour of the annotated person that fits best. Rings are
+    A found person has the color of the annotated person that fits best. Rings are
     occluded keypoints.
 
     Args:

@@ -15,9 +15,9 @@ from matplotlib.ticker import StrMethodFormatter
 
 Points = Sequence[tuple[int, float]]
 
-# Far apart for colour-blind eyes too, and legible on white and on black.
+# Far apart for color-blind eyes too, and legible on white and on black.
 COLOURS = ('#4477dd', '#e07b39', '#2a9d74', '#b65fc7', '#c9a227', '#7f8c9b')
-# Text and axes; pages replace it by the colour of their own text.
+# Text and axes; pages replace it by the color of their own text.
 INK = '#404348'
 PANEL_SIZE = (4.0, 2.6)
 COLUMNS = 3

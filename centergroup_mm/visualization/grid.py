@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of poses side by side: one colour per person, captions above and below.
+"""Pictures of poses side by side: one color per person, captions above and below.
 
 All images are (H, W, 3) uint8 in OpenCV's BGR order.
 """
@@ -40,8 +40,8 @@ class DrawnPeople:
         return len(self.keypoints)
 
 
-def person_colour(index: int) -> tuple[int, int, int]:
-    """A bright colour, far from those of the neighbouring indices.
+def person_color(index: int) -> tuple[int, int, int]:
+    """A bright color, far from those of the neighboring indices.
 
     Hues advance by the golden ratio, which never comes back to a hue that was used.
     """
@@ -52,7 +52,7 @@ def person_colour(index: int) -> tuple[int, int, int]:
 
 
 def match_people(people: DrawnPeople, reference: DrawnPeople) -> list[int]:
-    """Number people so that the same number, hence colour, means the same person.
+    """Number people so that the same number, hence color, means the same person.
 
     Pairs are those with the smallest sum of distances between keypoints that both
     have; whoever is left over gets a number of their own.
@@ -95,7 +95,7 @@ def draw_people(
         people (DrawnPeople): N people, in the image's pixels.
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
         numbers (Sequence[int], optional): Number of each person, see
-            :func:`person_colour`; 0 to N - 1 without.
+            :func:`person_color`; 0 to N - 1 without.
         scale (float): Enlargement; below 1 the image shrinks. Defaults to 1.5.
         regions (Sequence[Sequence[float]]): Boxes x, y, width, height in image pixels
             to outline in grey.
@@ -106,9 +106,9 @@ def draw_people(
     canvas = resize_smoothly(image, scale).copy()
     for x, y, width, height in regions:
         corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
-        for colour, thickness in (((0, 0, 0), 4), (_REGION_COLOUR, 2)):
+        for color, thickness in (((0, 0, 0), 4), (_REGION_COLOUR, 2)):
             cv2.rectangle(
-                canvas, *corners, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS
+                canvas, *corners, color, thickness, cv2.LINE_AA, SUBPIXEL_BITS
             )
     numbers = range(len(people)) if numbers is None else numbers
     for person, number in enumerate(numbers):
@@ -119,7 +119,7 @@ def draw_people(
             people.shown[person],
             people.occluded[person],
             skeleton,
-            person_colour(number),
+            person_color(number),
         )
     return canvas
 
@@ -147,7 +147,7 @@ def draw_person(
     shown: Sequence[bool],
     occluded: Sequence[bool],
     skeleton: Sequence[tuple[int, int]],
-    colour: tuple[int, int, int],
+    color: tuple[int, int, int],
     stroke: float = 2.0,
     radius: float | None = None,
 ) -> None:
@@ -160,7 +160,7 @@ def draw_person(
         shown (Sequence[bool]): K, False where there is no keypoint to draw.
         occluded (Sequence[bool]): K, True for a ring and not a disc.
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
-        colour (tuple[int, int, int]): BGR.
+        color (tuple[int, int, int]): BGR.
         stroke (float): Width of the limbs in pixels. Defaults to 2.
         radius (float, optional): Of the keypoints; 1.5 strokes without.
     """
@@ -168,19 +168,19 @@ def draw_person(
     links = [(a, b) for a, b in skeleton if shown[a] and shown[b]]
     radius = 1.5 * stroke if radius is None else radius
     rim = max(1.0, 0.5 * stroke)
-    # A dark rim first, so that limbs stand out from clothes of their colour.
-    for rim_colour, width in (((0, 0, 0), stroke + 2 * rim), (colour, stroke)):
+    # A dark rim first, so that limbs stand out from clothes of their color.
+    for rim_color, width in (((0, 0, 0), stroke + 2 * rim), (color, stroke)):
         for a, b in links:
             thickness = max(1, round(width))
-            cv2.line(canvas, places[a], places[b], rim_colour, thickness, **line)
+            cv2.line(canvas, places[a], places[b], rim_color, thickness, **line)
     outer, disc, inner = (
         round(r * 2**SUBPIXEL_BITS) for r in (radius + rim, radius, radius * 7 / 12)
     )
     for place, is_shown, is_occluded in zip(places, shown, occluded, strict=True):
         if is_shown:
             cv2.circle(canvas, place, outer, (0, 0, 0), -1, **line)
-            middle = (255, 255, 255) if is_occluded else colour
-            cv2.circle(canvas, place, disc, colour, -1, **line)
+            middle = (255, 255, 255) if is_occluded else color
+            cv2.circle(canvas, place, disc, color, -1, **line)
             cv2.circle(canvas, place, inner, middle, -1, **line)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def overlay_heatmaps(image: np.ndarray, heatmaps: np.ndarray | Tensor) -> np.ndarray:
-    """Lay the maximum of all heatmaps over an image, in the host's colours.
+    """Lay the maximum of all heatmaps over an image, in the host's colors.
 
     Args:
         image (np.ndarray): (H, W, 3) uint8, BGR.

@@ -55,9 +55,9 @@ class Labels:
 
     def _put(self, picture: np.ndarray, text: str, left: float, bottom: float) -> None:
         place = round(float(left)), round(float(bottom))
-        for colour, width in ((BLACK, 3 * self._stroke), (WHITE, self._stroke)):
+        for color, width in ((BLACK, 3 * self._stroke), (WHITE, self._stroke)):
             cv2.putText(
-                picture, text, place, _FONT, self._size, colour, width, cv2.LINE_AA
+                picture, text, place, _FONT, self._size, color, width, cv2.LINE_AA
             )
 
     def _are_free(self, boxes: np.ndarray) -> np.ndarray:

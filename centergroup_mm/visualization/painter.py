@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from .explained import ExplainedPoses
-from .grid import draw_person, fixed_point, person_colour
+from .grid import draw_person, fixed_point, person_color
 from .labels import Labels
-from .layer import BLACK, WHITE, Colour, Layer
+from .layer import BLACK, WHITE, Color, Layer
 
 # A center is a person, and a connection is sure, from here on (as in the paper).
 LIKELY = 0.5
@@ -24,7 +24,7 @@ class Style:
 
     Attributes:
         skeleton (Sequence[tuple[int, int]]): Keypoint types to connect.
-        keypoint_colours (Sequence[Colour], optional): K, BGR, of the candidates; white
+        keypoint_colors (Sequence[Color], optional): K, BGR, of the candidates; white
             without.
         keypoint_names (Sequence[str], optional): K, written beside runner-ups.
         keypoint_thr (float): Keypoints scoring less are not drawn.
@@ -35,7 +35,7 @@ class Style:
     """
 
     skeleton: Sequence[tuple[int, int]] = ()
-    keypoint_colours: Sequence[Colour] | None = None
+    keypoint_colors: Sequence[Color] | None = None
     keypoint_names: Sequence[str] | None = None
     keypoint_thr: float = 0.5
     show_types: bool = False
@@ -47,10 +47,10 @@ class Style:
         """Refuse poses of other keypoint types.
 
         Raises:
-            ValueError: If colours or names are not K, or the skeleton goes beyond.
+            ValueError: If colors or names are not K, or the skeleton goes beyond.
         """
         counts = {
-            'keypoint_colours': self.keypoint_colours,
+            'keypoint_colors': self.keypoint_colors,
             'keypoint_names': self.keypoint_names,
         }
         wrong = [
@@ -79,13 +79,13 @@ class Painter:
         poses (ExplainedPoses): In the picture's pixels.
         style (Style): How.
         numbers (Sequence[int], optional): Of the persons, written beside their centers
-            and the choice of their colours, see :func:`person_colour`; 0 to n - 1
+            and the choice of their colors, see :func:`person_color`; 0 to n - 1
             without.
 
     Attributes:
         picture (np.ndarray): What is drawn so far.
         numbers (list[int]): n.
-        colours (list[Colour]): n.
+        colors (list[Color]): n.
         shown (np.ndarray): bool (n, K), the keypoints to draw.
         width (float): Of lines, in pixels.
         radius (float): Of dots, in pixels.
@@ -103,7 +103,7 @@ class Painter:
         self.poses = poses
         self.style = style
         self.numbers = list(range(len(poses)) if numbers is None else numbers)
-        self.colours = [person_colour(number) for number in self.numbers]
+        self.colors = [person_color(number) for number in self.numbers]
         self.shown = (poses.keypoint_scores >= style.keypoint_thr) & np.isfinite(
             poses.keypoints
         ).all(-1)
@@ -117,12 +117,12 @@ class Painter:
         """All valid candidates, the fainter the lower their heatmap value."""
         found = self.poses.explanation
         layer = Layer(self.picture.shape)
-        colours = self.style.keypoint_colours
+        colors = self.style.keypoint_colors
         for index in np.argsort(found.scores):
             if found.valid[index]:
                 opacity = 0.35 + 0.6 * float(np.clip(found.scores[index], 0, 1))
-                colour = WHITE if colours is None else colours[found.types[index]]
-                bands = (BLACK, 2.4 * self.radius), (colour, 1.7 * self.radius)
+                color = WHITE if colors is None else colors[found.types[index]]
+                bands = (BLACK, 2.4 * self.radius), (color, 1.7 * self.radius)
                 layer.disc(found.coords[index], bands, opacity)
         self.picture = layer.onto(self.picture)
 
@@ -149,7 +149,7 @@ class Painter:
             layer.line(
                 found.centers[person],
                 found.coords[index],
-                [(self.colours[person], 1.6 * self.width)],
+                [(self.colors[person], 1.6 * self.width)],
                 min(1.0, float(weights[person, index])),
             )
         self.picture = layer.onto(self.picture)
@@ -174,7 +174,7 @@ class Painter:
             shown,
             np.zeros_like(shown),
             self.style.skeleton,
-            self.colours[person],
+            self.colors[person],
             stroke * self.style.line_width,
             1.4 * stroke * self.style.radius,
         )
@@ -186,15 +186,15 @@ class Painter:
         """A diamond and the person's number."""
         found = self.poses.explanation
         for person, (x, y) in enumerate(found.centers):
-            for size, colour in (
+            for size, color in (
                 (5.5, BLACK),
                 (4.5, WHITE),
-                (3.2, self.colours[person]),
+                (3.2, self.colors[person]),
             ):
                 r = size * self.radius
                 corners = np.array([(x - r, y), (x, y - r), (x + r, y), (x, y + r)])
                 places = np.array(fixed_point(corners), np.int32)
-                cv2.fillConvexPoly(self.picture, places, colour, cv2.LINE_AA, 4)
+                cv2.fillConvexPoly(self.picture, places, color, cv2.LINE_AA, 4)
         for number, center in zip(self.numbers, found.centers, strict=True):
             distance = 4 * self.radius + 2
             self.labels.write(self.picture, str(number), center, distance)

@@ -93,8 +93,8 @@ def _draw_lines(painter: Painter, choices: list[Choice], person: int) -> None:
     for choice in choices:
         chosen, end = found.coords[choice.chosen], found.coords[choice.candidate]
         if choice.candidate == choice.chosen:
-            start, colour = found.centers[person], painter.colours[person]
-            layer.line(start, end, [(colour, 1.6 * width)], min(1.0, choice.weight))
+            start, color = found.centers[person], painter.colors[person]
+            layer.line(start, end, [(color, 1.6 * width)], min(1.0, choice.weight))
         else:
             # The label says how much; the line only which.
             layer.line(chosen, end, [(BLACK, 3 * width), (WHITE, width)])
@@ -104,13 +104,13 @@ def _draw_lines(painter: Painter, choices: list[Choice], person: int) -> None:
 def _draw_discs(
     painter: Painter, choices: list[Choice], owners: dict[int, int]
 ) -> None:
-    """Candidates in the colour of the person who got them."""
+    """Candidates in the color of the person who got them."""
     layer, radius = Layer(painter.picture.shape), painter.radius
     for candidate in {choice.candidate: None for choice in choices}:
         point = painter.poses.explanation.coords[candidate]
         owner = owners.get(candidate)
-        colour = WHITE if owner is None else painter.colours[owner]
-        bands = (BLACK, 3.6 * radius), (WHITE, 3 * radius), (colour, 2.3 * radius)
+        color = WHITE if owner is None else painter.colors[owner]
+        bands = (BLACK, 3.6 * radius), (WHITE, 3 * radius), (color, 2.3 * radius)
         layer.disc(point, bands)
         painter.labels.keep_free(point, 3 * radius)
     painter.picture = layer.onto(painter.picture)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host's visualizer, with people in colours and the attention behind them."""
+"""The host's visualizer, with people in colors and the attention behind them."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ HOST_RADIUS, HOST_LINE_WIDTH = 3, 1
 
 @VISUALIZERS.register_module()
 class CenterGroupVisualizer(PoseLocalVisualizer):
-    """Draws each person in a colour and, if asked, why it got its keypoints.
+    """Draws each person in a color and, if asked, why it got its keypoints.
 
     Chosen in a config by
     ``visualizer = dict(type='CenterGroupVisualizer', vis_backends=..., draw=[...])``.
@@ -76,12 +76,12 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
     def set_dataset_meta(
         self, dataset_meta: dict, skeleton_style: str = 'mmpose'
     ) -> None:
-        """Take skeleton, names and colours from a dataset's metainfo.
+        """Take skeleton, names and colors from a dataset's metainfo.
 
         Args:
             dataset_meta (dict): As the host parses it.
-            skeleton_style (str): Not followed: OpenPose's style has a colour for each
-                limb and keypoints of its own; here a colour means a person.
+            skeleton_style (str): Not followed: OpenPose's style has a color for each
+                limb and keypoints of its own; here a color means a person.
         """
         super().set_dataset_meta(dataset_meta)
 
@@ -140,11 +140,11 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
 
     def _style(self, keypoint_thr: float, show_types: bool) -> Style:
         # What the constructor was given counts where no dataset says otherwise; one
-        # colour for all, a name or a triplet, says nothing of types.
-        colours = self.kpt_color
-        if colours is None or isinstance(colours, str) or np.ndim(colours) != 2:
-            colours = None
-        own = dict(skeleton_links=self.skeleton, keypoint_colors=colours)
+        # color for all, a name or a triplet, says nothing of types.
+        colors = self.kpt_color
+        if colors is None or isinstance(colors, str) or np.ndim(colors) != 2:
+            colors = None
+        own = dict(skeleton_links=self.skeleton, keypoint_colors=colors)
         return style_from_meta(
             {**self.dataset_meta, **own},
             keypoint_thr=keypoint_thr,

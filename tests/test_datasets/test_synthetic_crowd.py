@@ -313,11 +313,11 @@ def separability(features, labels, groups):
     return np.mean((design[~train] @ weights > 0) == labels[~train])
 
 
-def limb_colours(scenes):
-    """Return (N, 3) colours half-way down seen segments, (is leg, is left), scene."""
+def limb_colors(scenes):
+    """Return (N, 3) colors half-way down seen segments, (is leg, is left), scene."""
     segments = [('elbow', 'wrist', 0), ('shoulder', 'elbow', 0)]
     segments += [('knee', 'ankle', 1), ('hip', 'knee', 1)]
-    colours, labels, groups = [], [], []
+    colors, labels, groups = [], [], []
     for number, scene in enumerate(scenes):
         for index in range(len(scene.people)):
             points = label_points(scene, index)
@@ -327,24 +327,24 @@ def limb_colours(scenes):
                     if a[2] == b[2] == 2:
                         x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
                         if scene.instances[int(2 * y), int(2 * x)] == index + 1:
-                            colours.append(scene.image[int(y), int(x)])
+                            colors.append(scene.image[int(y), int(x)])
                             labels.append((is_leg, side == 'left'))
                             groups.append(number)
-    return np.array(colours, float), np.array(labels, bool), np.array(groups)
+    return np.array(colors, float), np.array(labels, bool), np.array(groups)
 
 
-def test_a_limbs_colour_tells_neither_type_nor_side(scenes):
-    colours, labels, groups = limb_colours(scenes)
-    assert len(colours) > 1500
+def test_a_limbs_color_tells_neither_type_nor_side(scenes):
+    colors, labels, groups = limb_colors(scenes)
+    assert len(colors) > 1500
     for column in (0, 1):
         # As many of one label as of the other, so that chance is one half.
         rng = np.random.default_rng(0)
         yes, no = (np.flatnonzero(labels[:, column] == v) for v in (True, False))
         keep = min(len(yes), len(no))
         pick = np.concatenate([rng.permutation(yes)[:keep], rng.permutation(no)[:keep]])
-        chance = separability(colours[pick], labels[pick, column], groups[pick])
+        chance = separability(colors[pick], labels[pick, column], groups[pick])
         assert chance < 0.58
-        told = colours[pick] + 60 * labels[pick, column, None]
+        told = colors[pick] + 60 * labels[pick, column, None]
         assert separability(told, labels[pick, column], groups[pick]) > 0.62
 
 

@@ -170,7 +170,7 @@ class TestWhereTheWeightsCameFrom:
         return model
 
     @pytest.mark.parametrize('parts', [('',), ('backbone', 'head')], ids=['', 'parts'])
-    def test_initialisation(self, build, file, check, parts):
+    def test_initialization(self, build, file, check, parts):
         """``init_cfg`` of the model, or of its parts each."""
         settings = {'freeze_detector_bn': True}
         for part in parts:

@@ -63,15 +63,15 @@ class TestRefinement:
         coords = torch.tensor(points).view(1, -1, 1, 2)
         return refine_locations(maps[None, None], coords)[0, :, 0].tolist()
 
-    def test_shifts_towards_the_higher_neighbour(self):
+    def test_shifts_towards_the_higher_neighbor(self):
         maps = torch.zeros(5, 5)
         maps[2, 3] = maps[1, 2] = 1.0
         assert self.refine(maps, (2, 2)) == [[2.75, 2.25]]
 
-    def test_equal_neighbours_shift_to_the_left_and_up(self):
+    def test_equal_neighbors_shift_to_the_left_and_up(self):
         assert self.refine(torch.ones(5, 5), (2, 2)) == [[2.25, 2.25]]
 
-    def test_border_pixel_is_its_own_neighbour(self):
+    def test_border_pixel_is_its_own_neighbor(self):
         """A slope that falls away from every border."""
         distance = torch.tensor([3.0, 2.0, 1.0, 2.0, 3.0])
         maps = distance[:, None] + distance

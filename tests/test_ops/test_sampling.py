@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from centergroup_mm.ops.sampling import bilinear_neighbours, read_bilinear, read_pixels
+from centergroup_mm.ops.sampling import bilinear_neighbors, read_bilinear, read_pixels
 
 # Input [w, h] and map [w, h]: 1/4, the 1/2 and 1/8 of other test scales, 1, uneven.
 SIZES = [
@@ -43,10 +43,10 @@ def test_read_bilinear_is_resizing_and_picking(size, map_size, layout, device):
 
 
 @pytest.mark.parametrize(('size', 'map_size'), SIZES)
-def test_bilinear_neighbours_blend_to_the_resized_map(size, map_size, device):
+def test_bilinear_neighbors_blend_to_the_resized_map(size, map_size, device):
     maps = torch.randn(2, 3, map_size[1], map_size[0], device=device)
     coords = every_pixel(size, 2, device)
-    index, weight = bilinear_neighbours(coords, size, map_size)
+    index, weight = bilinear_neighbors(coords, size, map_size)
     torch.testing.assert_close(
         weight.sum(-1), torch.ones(coords.shape[:2], device=device)
     )

@@ -10,7 +10,7 @@ from centergroup_mm.visualization import (
     Style,
     draw_attention,
     overlay_heatmaps,
-    person_colour,
+    person_color,
     style_from_meta,
 )
 
@@ -47,7 +47,7 @@ def test_a_connection_is_as_opaque_as_its_attention(make_instances, weight):
     picture = draw_attention(GREY, instances, ['pairs']).astype(float)
     for (x, y), value in zip(ends, (weight, 1 - weight), strict=True):
         middle = picture[(60 + y) // 2, (20 + x) // 2]
-        expected = 100 + (np.array(person_colour(0)) - 100) * value
+        expected = 100 + (np.array(person_color(0)) - 100) * value
         np.testing.assert_allclose(middle, expected, atol=1)
 
 
@@ -60,7 +60,7 @@ def test_where_connections_cross_the_stronger_one_is_seen(make_instances):
         [[[0.9, 0.1]], [[0.4, 0.6]]],
     )
     crossing = draw_attention(GREY, instances, ['pairs'])[60, 80].astype(float)
-    expected = 100 + (np.array(person_colour(0)) - 100) * 0.9
+    expected = 100 + (np.array(person_color(0)) - 100) * 0.9
     np.testing.assert_allclose(crossing, expected, atol=1)
 
 
@@ -83,33 +83,33 @@ def test_unlikely_centers_have_no_pairs(make_instances):
     assert (draw_attention(GREY, instances, ['pairs']) == 100).all()
 
 
-def test_candidates_have_the_colours_of_their_types(make_instances):
+def test_candidates_have_the_colors_of_their_types(make_instances):
     coords = [(20, 60), (80, 60), (140, 60)]
     attention = np.full((1, 3, 3), 1 / 3)
     instances = make_instances([coords], [(0, 0)], coords, attention)
     candidates = instances.candidates
     candidates.scores[:] = 1, 0.2, 1
     candidates.valid[2] = False
-    style = Style(keypoint_colours=[(0, 0, 255), (0, 0, 255), (0, 0, 255)])
+    style = Style(keypoint_colors=[(0, 0, 255), (0, 0, 255), (0, 0, 255)])
     picture = draw_attention(GREY, instances, ['candidates'], style).astype(int)
     likely, faint, empty = (picture[60, x] for x in (20, 80, 140))
     assert likely[2] > faint[2] > 100 > faint[0] > likely[0]
     assert (empty == 100).all()
 
 
-def test_runner_ups_have_the_colour_of_who_got_them(make_instances):
+def test_runner_ups_have_the_color_of_who_got_them(make_instances):
     coords = [(60, 20), (100, 20), (140, 20)]
     attention = [[[0.6, 0.3, 0.1]], [[0.1, 0.9, 0.0]]]
     instances = make_instances(
         [[coords[0]], [coords[1]]], [(30, 100), (100, 100)], coords, attention
     )
     picture = draw_attention(GREY, instances, ['runner-ups'])
-    colours = [tuple(picture[20, x]) for x, _ in coords]
-    assert colours == [person_colour(0), person_colour(1), (255, 255, 255)]
+    colors = [tuple(picture[20, x]) for x, _ in coords]
+    assert colors == [person_color(0), person_color(1), (255, 255, 255)]
     # Of the second person, whose only other candidate has a tenth.
     other = draw_attention(GREY, instances, ['runner-ups'], Style(person=1))
-    colours = [tuple(other[20, x]) for x, _ in coords]
-    assert colours == [person_colour(0), person_colour(1), (100, 100, 100)]
+    colors = [tuple(other[20, x]) for x, _ in coords]
+    assert colors == [person_color(0), person_color(1), (100, 100, 100)]
     nobody = draw_attention(GREY, instances, ['runner-ups'], Style(person=2))
     assert (nobody == 100).all()
 
@@ -119,7 +119,7 @@ def test_poses_need_no_explanation_and_the_rest_draws_nothing_without(make_insta
     poses = ExplainedPoses(
         instances.keypoints, instances.keypoint_scores, instances.bbox_scores
     )
-    assert tuple(draw_attention(GREY, poses, ['poses'])[60, 40]) == person_colour(0)
+    assert tuple(draw_attention(GREY, poses, ['poses'])[60, 40]) == person_color(0)
     others = [name for name in LAYERS if name != 'poses']
     assert (draw_attention(GREY, poses, others) == 100).all()
 
@@ -131,8 +131,8 @@ def test_scores_decide_who_is_drawn_and_numbers_how(make_instances):
     )
     instances.bbox_scores[:] = 0.9, 0.2, 0.8
     picture = draw_attention(GREY, instances, ['poses'], score_thr=0.5, numbers=[4, 2])
-    colours = [tuple(picture[y, x]) for x, y in places]
-    assert colours == [person_colour(4), (100, 100, 100), person_colour(2)]
+    colors = [tuple(picture[y, x]) for x, y in places]
+    assert colors == [person_color(4), (100, 100, 100), person_color(2)]
 
 
 def test_lines_grow_with_the_image(make_instances):
@@ -141,7 +141,7 @@ def test_lines_grow_with_the_image(make_instances):
         instances = make_instances([[end]], [(20, 60 * scale)], [end], [[[1.0]]])
         image = np.full((120 * scale, 160 * scale, 3), 100, np.uint8)
         picture = draw_attention(image, instances, ['pairs'])
-        # Of its colour for more than a half.
+        # Of its color for more than a half.
         return (picture[:, 80 * scale, 2] > 180).sum()
 
     assert thickness(16) >= 3 * thickness(1)
@@ -164,7 +164,7 @@ def test_the_image_fades_and_what_is_drawn_does_not(make_instances):
     instances = make_instances([[(40, 60)]], [(20, 60)], [(40, 60)], [[[1.0]]])
     picture = draw_attention(GREY, instances, ['poses'], fade=0.4)
     assert tuple(picture[0, 0]) == (162, 162, 162)
-    assert tuple(picture[60, 40]) == person_colour(0)
+    assert tuple(picture[60, 40]) == person_color(0)
 
 
 def test_keypoints_far_outside_do_no_harm(make_instances):
@@ -172,7 +172,7 @@ def test_keypoints_far_outside_do_no_harm(make_instances):
     instances = make_instances(keypoints, [(20, 60)], np.ones((3, 2)), [np.eye(3)])
     style = Style(skeleton=skeleton(3))
     picture = draw_attention(GREY, instances, ['poses'], style)
-    assert tuple(picture[60, 40]) == person_colour(0)
+    assert tuple(picture[60, 40]) == person_color(0)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_style_of_a_dataset():
     }
     style = style_from_meta(meta, keypoint_thr=0.1)
     assert style.skeleton == [(0, 1)]
-    assert style.keypoint_colours == [(1, 0, 255), (4, 3, 2)]
+    assert style.keypoint_colors == [(1, 0, 255), (4, 3, 2)]
     assert style.keypoint_names == ['head', 'foot']
     assert style.keypoint_thr == 0.1
     assert style_from_meta({}) == Style()
@@ -214,7 +214,7 @@ def test_heatmaps_are_warm_where_they_are_high():
     [
         Style(skeleton=[(0, 2)]),
         Style(keypoint_names=['head']),
-        Style(keypoint_colours=[(0, 0, 0)] * 3),
+        Style(keypoint_colors=[(0, 0, 0)] * 3),
     ],
 )
 def test_a_style_of_other_types_is_refused(make_crowd, style):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures: what is drawn lies where the keypoints lie, in the right colours."""
+"""Pictures: what is drawn lies where the keypoints lie, in the right colors."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from centergroup_mm.visualization.grid import (
     draw_people,
     make_grid,
     match_people,
-    person_colour,
+    person_color,
 )
 
 BLACK = np.zeros((64, 64, 3), dtype=np.uint8)
@@ -47,7 +47,7 @@ def test_disc_ring_and_nothing():
     occluded = [[False, True, False]]
     keypoints = [[(10, 10), (30, 30), (50, 50)]]
     drawn = draw_people(BLACK, people(keypoints, shown, occluded), [], scale=1)
-    assert tuple(drawn[10, 10]) == person_colour(0)
+    assert tuple(drawn[10, 10]) == person_color(0)
     assert tuple(drawn[30, 30]) == (255, 255, 255)
     assert not drawn[42:, 42:].any()
 
@@ -56,7 +56,7 @@ def test_a_limb_needs_both_ends():
     ends = [[(10, 20), (50, 20)]]
     whole = draw_people(BLACK, people(ends), [(0, 1)], scale=1)
     half = draw_people(BLACK, people(ends, [[True, False]]), [(0, 1)], scale=1)
-    assert tuple(whole[20, 30]) == person_colour(0)
+    assert tuple(whole[20, 30]) == person_color(0)
     assert not half[20, 30].any()
 
 
@@ -74,9 +74,9 @@ def test_the_picture_given_is_left_alone():
     assert not image.any()
 
 
-def test_a_dozen_people_have_colours_of_their_own():
-    colours = np.array([person_colour(i) for i in range(12)], dtype=int)
-    apart = np.abs(colours[:, None] - colours).sum(-1) + 999 * np.eye(12, dtype=int)
+def test_a_dozen_people_have_colors_of_their_own():
+    colors = np.array([person_color(i) for i in range(12)], dtype=int)
+    apart = np.abs(colors[:, None] - colors).sum(-1) + 999 * np.eye(12, dtype=int)
     assert apart.min() > 40
 
 

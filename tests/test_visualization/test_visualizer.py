@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 
-from centergroup_mm.visualization import CenterGroupVisualizer, person_colour
+from centergroup_mm.visualization import CenterGroupVisualizer, person_color
 
 GREY = np.full((480, 640, 3), 100, np.uint8)
 PEOPLE = [[(100, 100), (100, 300)], [(300, 100), (300, 300)]]
@@ -24,7 +24,7 @@ META = {
 
 
 def rgb(index):
-    return person_colour(index)[::-1]
+    return person_color(index)[::-1]
 
 
 @pytest.fixture
@@ -59,10 +59,8 @@ def build():
     return make
 
 
-def test_each_person_has_a_colour(build, make_sample):
-    picture = build('colours').add_datasample(
-        'test', GREY, make_sample(), draw_gt=False
-    )
+def test_each_person_has_a_color(build, make_sample):
+    picture = build('colors').add_datasample('test', GREY, make_sample(), draw_gt=False)
     assert [tuple(picture[200, x]) for x in (100, 300)] == [rgb(0), rgb(1)]
 
 
@@ -157,7 +155,7 @@ def test_the_host_radius_and_width_are_relative(build, make_sample):
     assert areas[1] > 2 * areas[0]
 
 
-def test_a_colour_means_a_person_in_openpose_style_too(build, make_sample):
+def test_a_color_means_a_person_in_openpose_style_too(build, make_sample):
     visualizer = build('openpose')
     # As the inferencers call it; the style's metainfo has a neck.
     visualizer.set_dataset_meta({**META, 'dataset_name': 'coco'}, 'openpose')

@@ -124,7 +124,7 @@ class Method:
             detector.run_network = True
 
     def _load_inputs(self) -> Tensor:
-        """Normalised images (B, 3, h, w)."""
+        """Normalized images (B, 3, h, w)."""
         settings = self.settings
         if settings.image is None:
             image, *_ = make_image(CrowdSpec(num_train=0, num_val=1), 'val', 0)

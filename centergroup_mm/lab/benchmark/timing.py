@@ -43,7 +43,7 @@ def spread(seconds: Sequence[float]) -> Spread:
     return Spread(*(round(float(ms), 3) for ms in (median, low, high)), len(seconds))
 
 
-def summarise(runs: Sequence[dict[str, float]]) -> dict[str, Spread]:
+def summarize(runs: Sequence[dict[str, float]]) -> dict[str, Spread]:
     """Spread of every part and of the sums, each summed within its run."""
     parts = {part: [run[part] for run in runs] for part in PARTS}
     for name, members in SUMS.items():
@@ -102,7 +102,7 @@ def time_methods(
             kind=method.kind,
             people=count,
             channels_last=method.settings.channels_last,
-            times={name: value._asdict() for name, value in summarise(times).items()},
+            times={name: value._asdict() for name, value in summarize(times).items()},
         )
         for (method, count), times in zip(pairs, found, strict=True)
     ]

@@ -17,7 +17,7 @@ from .scene import CROWD_ID, Scene
 # A person of whom fewer keypoints are seen is left unannotated.
 MIN_SEEN = 6
 
-_NEIGHBOURS = {
+_NEIGHBORS = {
     name: [b if a == name else a for a, b in ANATOMY_LINKS if name in (a, b)]
     for name in ANATOMY
 }
@@ -82,7 +82,7 @@ def label_points(scene: Scene, index: int) -> dict[str, tuple[float, float, int]
             state[name] = 1 if hides_itself(figure, name) else 2
     labels = {}
     for name, v in state.items():
-        if v == 1 and not any(state[other] == 2 for other in _NEIGHBOURS[name]):
+        if v == 1 and not any(state[other] == 2 for other in _NEIGHBORS[name]):
             v = 0
         labels[name] = (*points[name], v) if v else (0.0, 0.0, 0)
     return labels

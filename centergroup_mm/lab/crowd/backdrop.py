@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from .figure import Shape
-from .outfit import Colour
+from .outfit import Color
 from .render import SUPERSAMPLING, Light, draw_shapes, fill, smooth_noise
 
 
@@ -16,7 +16,7 @@ def draw_backdrop(
     size: int,
     horizon: float,
     light: Light,
-    colours: list[Colour],
+    colors: list[Color],
 ) -> np.ndarray:
     """Return a (2 size, 2 size, 3) uint8 canvas without people.
 
@@ -25,14 +25,14 @@ def draw_backdrop(
         size: Side of the image, px.
         horizon: Height of the line between wall and ground, px from the top.
         light: The scene's light.
-        colours: The people's colours, which the clutter shares.
+        colors: The people's colors, which the clutter shares.
     """
     horizon = float(np.clip(horizon, 0.05 * size, 0.9 * size))
     canvas = _surfaces(rng, size, horizon)
     for _ in range(rng.integers(2, 7)):
-        _clutter(canvas, rng, size, horizon, colours)
+        _clutter(canvas, rng, size, horizon, colors)
     for _ in range(rng.integers(0, 3)):
-        _limb_like(canvas, rng, size, light, colours)
+        _limb_like(canvas, rng, size, light, colors)
     return canvas
 
 
@@ -56,32 +56,32 @@ def _surfaces(rng, size, horizon):
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
-def _clutter(canvas, rng, size, horizon, colours):
+def _clutter(canvas, rng, size, horizon, colors):
     """A panel, post, blob or window, more often on the wall."""
     x = rng.uniform(0, size)
     y = rng.uniform(0, horizon) if rng.random() < 0.7 else rng.uniform(horizon, size)
     kind = rng.integers(4)
-    colour = _dull(rng, colours)
+    color = _dull(rng, colors)
     if kind == 0:
         w, h = rng.uniform(0.04, 0.3, 2) * size
         box = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32)
-        fill(canvas, box, colour)
-        fill(canvas, box * 0.86 + box.mean(0) * 0.14, [0.85 * c for c in colour])
+        fill(canvas, box, color)
+        fill(canvas, box * 0.86 + box.mean(0) * 0.14, [0.85 * c for c in color])
     elif kind == 1:
         w, top = rng.uniform(0.008, 0.05) * size, rng.uniform(-0.2, 0.4) * size
         box = np.array([[x, top], [x + w, top], [x + w, y], [x, y]], np.float32)
-        fill(canvas, box, colour)
-        fill(canvas, box + (0.6 * w, 0), [0.75 * c for c in colour])
+        fill(canvas, box, color)
+        fill(canvas, box + (0.6 * w, 0), [0.75 * c for c in color])
     elif kind == 2:
         ends = np.array([[x, y], [x + rng.normal(0, 0.06) * size, y]])
-        blob = Shape(ends, rng.uniform(0.02, 0.08, 2) * size, colour)
-        fill(canvas, blob.outline, colour)
+        blob = Shape(ends, rng.uniform(0.02, 0.08, 2) * size, color)
+        fill(canvas, blob.outline, color)
     else:
         corners = np.array([x, y]) + rng.normal(0, 0.1, (3, 2)) * size
-        fill(canvas, corners.astype(np.float32), colour)
+        fill(canvas, corners.astype(np.float32), color)
 
 
-def _limb_like(canvas, rng, size, light, colours):
+def _limb_like(canvas, rng, size, light, colors):
     """One or two tapering sticks shaded as limbs are."""
     points = [rng.uniform(0, size, 2)]
     heading = rng.uniform(0, 2 * np.pi)
@@ -94,18 +94,18 @@ def _limb_like(canvas, rng, size, light, colours):
         points.append(points[-1] + step)
         heading += rng.normal(0, 0.8)
     radius = rng.uniform(0.008, 0.025) * size
-    colour = colours[rng.integers(len(colours))]
+    color = colors[rng.integers(len(colors))]
     shapes = [
-        Shape(np.stack(pair), np.array([radius, 0.8 * radius]), colour)
+        Shape(np.stack(pair), np.array([radius, 0.8 * radius]), color)
         for pair in pairwise(points)
     ]
     draw_shapes(canvas, shapes, light)
 
 
-def _dull(rng, colours):
-    """A colour between the people's and grey."""
-    colour = np.array(colours[rng.integers(len(colours))], float)
-    return tuple(colour + rng.uniform(0.2, 0.8) * (rng.uniform(60, 190) - colour))
+def _dull(rng, colors):
+    """A color between the people's and grey."""
+    color = np.array(colors[rng.integers(len(colors))], float)
+    return tuple(color + rng.uniform(0.2, 0.8) * (rng.uniform(60, 190) - color))
 
 
 def draw_shadow(canvas: np.ndarray, foot: np.ndarray, stature: float) -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .body import FACE_POINTS, HEAD_AXES, SIDES, Body
-from .outfit import Colour, Outfit
+from .outfit import Color, Outfit
 
 _ANGLES = np.linspace(0, 2 * np.pi, 14, endpoint=False)
 CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32)
@@ -30,13 +30,13 @@ class Shape:
     Attributes:
         centers: (D, 2) px.
         radii: (D,) px.
-        colour: BGR, 0-255.
+        color: BGR, 0-255.
         cloth: Whether it is of cloth, which may be patterned.
     """
 
     centers: np.ndarray
     radii: np.ndarray
-    colour: Colour
+    color: Color
     cloth: bool = False
 
     def points(self, disc: np.ndarray = CIRCLE, grow: np.ndarray | None = None):
@@ -93,10 +93,10 @@ class Figure:
         self.points = {n: origin + stature * p for n, p in body.points.items()}
         self.layers = self._sorted_layers()
 
-    def _shape(self, points, radii, colour, girth=True, cloth=False) -> Shape:
+    def _shape(self, points, radii, color, girth=True, cloth=False) -> Shape:
         scale = self.stature * (self.body.girth if girth else 1.0)
         centers = np.array([p[:2] for p in points])
-        return Shape(centers, np.array(radii) * scale, colour, cloth)
+        return Shape(centers, np.array(radii) * scale, color, cloth)
 
     def _sorted_layers(self) -> list[Layer]:
         # Hanging arms pass beside or in front of the torso, hips below it.
@@ -127,14 +127,14 @@ class Figure:
         depths = [self.body.points[name][2] for name in names]
         return float(sum(depths) / len(depths) - self.body.points['waist'][2])
 
-    def _limb(self, names, radii, colours, sleeve):
+    def _limb(self, names, radii, colors, sleeve):
         """Return [(depth, layer)]: one layer, or two where the limb folds."""
         root, joint, end, tip = names
         a, b, c, d = (self.points[name] for name in names)
-        upper = self._segment(a, b, radii[0], colours[0], sleeve)
-        lower = self._segment(b, c, radii[1], colours[0], sleeve - 1)
+        upper = self._segment(a, b, radii[0], colors[0], sleeve)
+        lower = self._segment(b, c, radii[1], colors[0], sleeve - 1)
         start = self.points[tip.replace('toe', 'heel')] if 'toe' in tip else c
-        lower.append(self._shape((start, d), radii[2], colours[1]))
+        lower.append(self._shape((start, d), radii[2], colors[1]))
 
         depths = self._depth(root, joint), self._depth(joint, end)
         u, v = (b - a)[:2], (c - b)[:2]
@@ -229,8 +229,8 @@ class Figure:
         lips = tuple(0.55 * c for c in outfit.skin[:2]) + (0.8 * outfit.skin[2],)
         details = self._patch((-78, 78), (-80, 32), outfit.skin)
 
-        def spot(points, radii, colour):
-            details.append(self._shape(points, radii, colour, girth=False))
+        def spot(points, radii, color):
+            details.append(self._shape(points, radii, color, girth=False))
 
         for side, sign in SIDES:
             if facing[f'{side}_ear'] > EAR_SEEN:
@@ -253,7 +253,7 @@ class Figure:
                 spot(brim, (0.01,) * 3, tuple(0.8 * c for c in outfit.hat))
         return details
 
-    def _patch(self, azimuths, elevations, colour, grow=1.0) -> list[Shape]:
+    def _patch(self, azimuths, elevations, color, grow=1.0) -> list[Shape]:
         """Return the seen part of a patch of the head's surface, if any."""
         azimuth = np.deg2rad(np.linspace(*azimuths, 13))
         elevation = np.deg2rad(np.linspace(*elevations, 7))[:, None]
@@ -270,4 +270,4 @@ class Figure:
         offsets = (normals * (grow * HEAD_AXES)) @ self.body.head[:2].T
         points = self.points['head'][:2] + self.stature * offsets
         hull = cv2.convexHull(points.astype(np.float32))[:, 0]
-        return [Shape(hull, np.full(len(hull), 0.1), colour)]
+        return [Shape(hull, np.full(len(hull), 0.1), color)]

@@ -63,7 +63,7 @@ KEYPOINT_SETS = {
 }
 
 # Every point a body can be annotated with, and what hangs together on it: a
-# hidden point can be placed when a neighbour of it is seen.
+# hidden point can be placed when a neighbor of it is seen.
 ANATOMY = ('nose', *_both('eye', 'ear'), *_LIMBS, 'top_head', 'neck')
 ANATOMY_LINKS = (
     _LIMB_LINKS

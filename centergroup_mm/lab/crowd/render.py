@@ -29,7 +29,7 @@ class Light:
         ink: Brightness of outlines, 0 (black) to 1.
         outline: Width of outlines, px.
         gradient: (2,) relative change of brightness across width and height.
-        exposure: (3,) factor per colour channel.
+        exposure: (3,) factor per color channel.
         noise: Standard deviation of the sensor's noise, grey levels.
         blur: Standard deviation of the lens' blur, px; 0 for none.
     """
@@ -75,10 +75,10 @@ def sample_light(rng: np.random.Generator, size: int) -> Light:
     )
 
 
-def fill(canvas: np.ndarray, outline: np.ndarray, colour) -> None:
+def fill(canvas: np.ndarray, outline: np.ndarray, color) -> None:
     """Fill a convex outline of (N, 1, 2) or (N, 2) image px on the doubled canvas."""
     fixed = np.rint(outline * _FIXED - _HALF).astype(np.int32)
-    cv2.fillConvexPoly(canvas, fixed, colour, 8, _SHIFT)
+    cv2.fillConvexPoly(canvas, fixed, color, 8, _SHIFT)
 
 
 def draw_shapes(canvas: np.ndarray, shapes: list[Shape], light: Light) -> None:
@@ -88,10 +88,10 @@ def draw_shapes(canvas: np.ndarray, shapes: list[Shape], light: Light) -> None:
     for shape in shapes:
         fixed = shape.points(discs, grow) * _FIXED - _HALF
         hulls = [cv2.convexHull(points) for points in np.rint(fixed).astype(np.int32)]
-        strokes.append((hulls, np.minimum(gains * shape.colour, 255).tolist()))
+        strokes.append((hulls, np.minimum(gains * shape.color, 255).tolist()))
     for tone in range(len(gains)):
-        for hulls, colours in strokes:
-            cv2.fillConvexPoly(canvas, hulls[tone], colours[tone], 8, _SHIFT)
+        for hulls, colors in strokes:
+            cv2.fillConvexPoly(canvas, hulls[tone], colors[tone], 8, _SHIFT)
 
 
 def draw_figure(canvas: np.ndarray, figure: Figure, light: Light) -> None:
@@ -99,7 +99,7 @@ def draw_figure(canvas: np.ndarray, figure: Figure, light: Light) -> None:
     for layer in figure.layers:
         draw_shapes(canvas, layer.shapes, light)
         for shape in layer.details:
-            fill(canvas, shape.outline, shape.colour)
+            fill(canvas, shape.outline, shape.color)
 
 
 def draw_silhouette(size: int, figure: Figure) -> np.ndarray:

@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 
 
 class Illustrator:
-    """Draws images one after the other, in colours that people keep.
+    """Draws images one after the other, in colors that people keep.
 
     Those of the first method are numbered like in the image before, if that is a frame
     of the same video; those of the others like those of the first.

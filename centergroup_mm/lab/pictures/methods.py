@@ -160,7 +160,7 @@ def needs_explanation(panels: Sequence[Sequence[str]]) -> bool:
 
 
 class NumberedPeople(NamedTuple):
-    """People of an image and their numbers, hence colours."""
+    """People of an image and their numbers, hence colors."""
 
     people: DrawnPeople
     numbers: list[int]

@@ -144,7 +144,7 @@ def _worst(
             errors, image_folder, skeleton, report.analysis.keypoint_threshold
         )
         figures.append((pictures, _caption(errors, entry, bool(pictures))))
-    legend = [term for term in TERMS.values() if term.colour]
+    legend = [term for term in TERMS.values() if term.color]
     return Section(
         'Worst images',
         'pictures.html',

@@ -24,7 +24,7 @@ from .terms import TERMS
 PICTURE_SIZE = 448
 JPEG_QUALITY = 82
 _STATE_COLOURS = {
-    state: TERMS[kind].colour
+    state: TERMS[kind].color
     for kind, states in KEYPOINT_FIXES.items()
     for state in states
 }
@@ -36,7 +36,7 @@ def draw_poses(
     skeleton: Sequence[tuple[int, int]],
     keypoint_threshold: float,
 ) -> np.ndarray:
-    """The poses that count, each person in a colour of their own.
+    """The poses that count, each person in a color of their own.
 
     Args:
         image (np.ndarray): (H, W, 3).
@@ -63,7 +63,7 @@ def draw_poses(
 def draw_errors(
     image: np.ndarray, errors: ImageErrors, skeleton: Sequence[tuple[int, int]]
 ) -> np.ndarray:
-    """The annotated people in white, and every error in the colour of its kind.
+    """The annotated people in white, and every error in the color of its kind.
 
     A line leads from a wrong keypoint (ring) to its place (dot). Missed people stand in
     a box. Poses that are duplicates or nobody's are drawn as a whole.
@@ -88,7 +88,7 @@ def draw_errors(
             cv2.rectangle(
                 canvas,
                 *corners,
-                _bgr(TERMS['missed'].colour),
+                _bgr(TERMS['missed'].color),
                 2,
                 cv2.LINE_AA,
                 SUBPIXEL_BITS,
@@ -97,14 +97,14 @@ def draw_errors(
         for pose in np.flatnonzero(errors.matches.fates == fate):
             places = fixed_point(errors.poses.keypoints[pose], scale)
             everything = np.ones(len(places), dtype=bool)
-            _draw_links(canvas, places, everything, skeleton, TERMS[kind].colour, 2)
+            _draw_links(canvas, places, everything, skeleton, TERMS[kind].color, 2)
     for person, keypoint in np.argwhere(errors.states > KeypointState.GOOD):
         pose = errors.matches.pose_of_person[person]
         ends = np.stack(
             [errors.poses.keypoints[pose, keypoint], truth.keypoints[person, keypoint]]
         )
-        colour = _STATE_COLOURS[KeypointState(errors.states[person, keypoint])]
-        _draw_move(canvas, *fixed_point(ends, scale), _bgr(colour))
+        color = _STATE_COLOURS[KeypointState(errors.states[person, keypoint])]
+        _draw_move(canvas, *fixed_point(ends, scale), _bgr(color))
     return canvas
 
 
@@ -118,20 +118,20 @@ def encode(image: np.ndarray) -> bytes:
     return content.tobytes()
 
 
-def _draw_links(canvas, places, shown, skeleton, colour, thickness) -> None:
+def _draw_links(canvas, places, shown, skeleton, color, thickness) -> None:
     line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
     for a, b in skeleton:
         if shown[a] and shown[b]:
-            cv2.line(canvas, places[a], places[b], _bgr(colour), thickness, **line)
+            cv2.line(canvas, places[a], places[b], _bgr(color), thickness, **line)
     for place in (place for place, seen in zip(places, shown, strict=True) if seen):
-        cv2.circle(canvas, place, 2 << SUBPIXEL_BITS, _bgr(colour), -1, **line)
+        cv2.circle(canvas, place, 2 << SUBPIXEL_BITS, _bgr(color), -1, **line)
 
 
-def _draw_move(canvas, start, end, colour) -> None:
+def _draw_move(canvas, start, end, color) -> None:
     line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
-    cv2.line(canvas, start, end, colour, 2, **line)
-    cv2.circle(canvas, start, 4 << SUBPIXEL_BITS, colour, 2, **line)
-    cv2.circle(canvas, end, 3 << SUBPIXEL_BITS, colour, -1, **line)
+    cv2.line(canvas, start, end, color, 2, **line)
+    cv2.circle(canvas, start, 4 << SUBPIXEL_BITS, color, 2, **line)
+    cv2.circle(canvas, end, 3 << SUBPIXEL_BITS, color, -1, **line)
 
 
 def _scale(image: np.ndarray) -> float:
@@ -139,7 +139,7 @@ def _scale(image: np.ndarray) -> float:
     return max(PICTURE_SIZE / max(image.shape[:2]), 1 / min(image.shape[:2]))
 
 
-def _bgr(colour: str) -> tuple[int, int, int]:
-    """OpenCV's colour of ``#rrggbb``."""
-    red, green, blue = bytes.fromhex(colour.removeprefix('#'))
+def _bgr(color: str) -> tuple[int, int, int]:
+    """OpenCV's color of ``#rrggbb``."""
+    red, green, blue = bytes.fromhex(color.removeprefix('#'))
     return blue, green, red

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinds of errors as people call them, and a colour for each."""
+"""Kinds of errors as people call them, and a color for each."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ class Term:
         name (str): In words.
         meaning (str): What is counted.
         fix (str): What an oracle does about it.
-        colour (str): In pictures and tables, ``#rrggbb``; '' where it is not drawn.
+        color (str): In pictures and tables, ``#rrggbb``; '' where it is not drawn.
     """
 
     name: str
     meaning: str
     fix: str
-    colour: str = ''
+    color: str = ''
 
 
 # By the names of evaluation's ``FIXES``.
