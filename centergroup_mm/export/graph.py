@@ -38,6 +38,9 @@ class PosesFromPixels(nn.Module):
                 f'{type(model.head).__name__} groups keypoints outside of the network. '
                 'Expected a model of CenterGroup or CenterNet.'
             )
+        if isinstance(model.head, CenterGroupHead):
+            # A graph computes everywhere; so does the model that it is compared with.
+            model.head.tokenizer.patches = False
         self.model = model
         self.half_precision = half
         self.flip_indices = None

@@ -26,7 +26,8 @@ class RtmoLayout(nn.Module):
 
     def __init__(self, graph: nn.Module) -> None:
         super().__init__()
-        self.graph = graph
+        # Not "graph", which modules have when they are recorded.
+        self.find_poses = graph
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Find the poses of a batch.
@@ -45,7 +46,7 @@ class RtmoLayout(nn.Module):
         shown = (image != GRAY).any(1, keepdim=True)
         inside = shown.any(3, keepdim=True) & shown.any(2, keepdim=True)
         pixels = torch.where(inside, image, image.new_zeros(())).flip(1)
-        points, point_scores, scores, valid = self.graph(pixels, inside)
+        points, point_scores, scores, valid = self.find_poses(pixels, inside)
         scores = torch.where(valid, scores, scores.new_zeros(()))
         boxes = torch.cat((points.amin(2), points.amax(2), scores[..., None]), -1)
         return boxes, torch.cat((points, point_scores[..., None]), -1)
