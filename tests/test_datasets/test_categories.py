@@ -58,7 +58,7 @@ def test_they_are_one_on_request(build_dataset, animals):
 def test_what_is_merged_is_logged(build_dataset, animals, messages):
     build_dataset(animals(), merge_categories=True)
     (message,) = messages()
-    assert message.startswith('zoo.json: its 2 categories with keypoints are taken')
+    assert 'annotations.json: its 2 categories with keypoints are taken' in message
     assert message.endswith('as one, 3: dog, cat')
 
 
