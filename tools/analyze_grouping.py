@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
 
     from centergroup_mm.lab.command_line import run_tool
-    from centergroup_mm.lab.report import analyze_config, analyze_results
+    from centergroup_mm.lab.report.analyze import analyze_config, analyze_results
 
     def work() -> None:
         common = dict(

@@ -19,12 +19,11 @@ from ..visualization import (
 from ..visualization.comparison import TITLES
 from .report import (
     curves_section,
-    data_of_config,
     error_sections,
     pictures_section,
     precision_section,
-    write_report,
 )
+from .report.data import data_of_config, write_report
 
 METRICS = {'coco/AP': 'AP', 'coco/AP .5': 'AP50', 'coco/AP .75': 'AP75'}
 METRICS |= {'coco/AR': 'AR'}

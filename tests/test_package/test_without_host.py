@@ -21,7 +21,8 @@ NUMPY = {'numpy'}
 OPENCV = NUMPY | {'cv2'}
 # What the extra "report" brings, and what that needs.
 REPORT = OPENCV | {
-    *('contourpy', 'cycler', 'dateutil', 'fontTools', 'kiwisolver', 'matplotlib'),
+    *('contourpy', 'cycler', 'dateutil', 'fontTools', 'jinja2', 'kiwisolver'),
+    *('markupsafe', 'matplotlib'),
     *('mpl_toolkits', 'packaging', 'PIL', 'pyparsing', 'pytz', 'scipy', 'six'),
     'xtcocotools',
 }
