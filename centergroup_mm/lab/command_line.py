@@ -31,7 +31,7 @@ def run_tool(
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         work()
-    except (OSError, ValueError, RuntimeError) as error:
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
         print(f'{name}: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
