@@ -45,7 +45,7 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 def no_leftover_giants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Remove checkpoints of full width after each module: they fill a small disk."""
     yield
-    for path in tmp_path_factory.getbasetemp().rglob('*'):
+    for path in tmp_path_factory.getbasetemp().rglob('*.pth'):
         if path.is_file() and not path.is_symlink() and path.stat().st_size > GIANT:
             path.unlink(missing_ok=True)
 

@@ -2,6 +2,8 @@
 """Poses of the runtime are those of the model, and bad input is told in a line."""
 
 import json
+import re
+import shutil
 import sys
 
 import cv2
@@ -301,3 +303,15 @@ def test_it_runs_where_there_is_no_torch_and_no_host(tiny, run_light, tmp_path):
     people, *loaded = done.stdout.split()
     assert int(people) > 0
     assert loaded == ['False', 'False']
+
+
+def test_the_script_of_the_document_runs(tiny, run_light, repo_root, tmp_path):
+    text = (repo_root / 'docs' / 'deployment.md').read_text()
+    script = text.split('```python\n')[1].split('```')[0]
+    shutil.copy(tiny.file, tmp_path / 'w32.onnx')
+    cv2.imwrite(str(tmp_path / 'photo.jpg'), picture((200, 200)))
+    shown = 'print(poses.keypoints.shape, picture.shape)'
+    (tmp_path / 'script.py').write_text(f'{script}{shown}')
+    people, size = run_light(['script.py']).stdout.splitlines()[-1].split(') (')
+    assert re.fullmatch(r'\([1-9]\d*, 17, 2', people)
+    assert size == '200, 200, 3)'

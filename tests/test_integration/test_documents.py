@@ -77,6 +77,14 @@ CONFIGS = {
     TENSORBOARD: 'tensorboard_tiny.py',
     LAYERS: 'layers.py',
 }
+# Run by the tests of what they are about.
+ELSEWHERE = (
+    "backbones.md: _base_ = ['configs/higher",  # test_models/test_other_backbones.py
+    "backbones.md: _base_ = ['configs/center",
+    'deployment.md: from centergroup_mm.runti',  # test_export
+    'deployment.md: from rtmlib import RTMO',
+    'error_report.md: import numpy as np',  # test_package/test_without_host.py
+)
 # A part of a config of the reader's own, which begins otherwise.
 PARTS = {LAYERS: "_base_ = ['configs/centergroup_tiny.py']\n"}
 
@@ -134,7 +142,7 @@ def read_config(label: str) -> Config:
 
 
 def test_no_block_is_left_out():
-    assert sorted([*CONFIGS, *SCRIPTS]) == sorted(BLOCKS)
+    assert sorted([*CONFIGS, *SCRIPTS, *ELSEWHERE]) == sorted(BLOCKS)
 
 
 @pytest.mark.parametrize(
