@@ -5,8 +5,7 @@ import argparse
 import sys
 
 
-def main() -> None:
-    """Export by the command line."""
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config of CenterGroup or CenterNet')
     parser.add_argument('checkpoint', help='all weights of that model, path or URL')
@@ -37,7 +36,7 @@ def main() -> None:
     parser.add_argument(
         '--overwrite', action='store_true', help='replace files that are there'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     from centergroup_mm.lab.command_line import run_tool
 
@@ -62,8 +61,8 @@ def main() -> None:
             )
         print(f'{done.model} ({done.content["megabytes"]} MB), {done.report}')
 
-    sys.exit(run_tool('export_onnx', work))
+    return run_tool('export_onnx', work)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

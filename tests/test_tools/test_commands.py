@@ -18,6 +18,7 @@ WRONG = {
     'compare_grouping': ['--seeds', '0'],
     'convert_checkpoint': ['a.pth', 'b.pth', '--input-size', 'large'],
     'demo': ['--slow'],
+    'export_onnx': ['a.py', 'b.pth'],
     'make_crowd': ['crowd', '--workers', '0'],
     'publish_model': ['a.pth', 'b.pth', '--format', 'pickle'],
     'schedule': ['a.py', '--gpus', '0', '--images-per-gpu', '1'],
