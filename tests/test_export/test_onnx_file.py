@@ -163,7 +163,6 @@ VARIANTS = {
     'centernet': ('centernet_tiny', None, dict(flip_test=True)),
     'one type, half precision': ('centergroup_tiny', 1, dict(half=True)),
     '133 types, flip test': ('centergroup_tiny', 133, dict(flip_test=True)),
-    'W48 with 14 types': ('centergroup_w48_crowdpose_released', None, {}),
 }
 
 
