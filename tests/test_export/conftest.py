@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exported models: an export takes a minute or more, so each is made once."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
+from filelock import FileLock
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
@@ -24,12 +27,12 @@ BLOCKED = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'scipy
 def write_model(repo_root, tmp_path_factory):
     """Write a config and random weights that see peaks.
 
-    Called as ``write_model(name, settings=None, num_keypoints=None)``; ``name`` is of a
-    config. Returns its ``config``, ``checkpoint`` and ``folder``.
+    Called as ``write_model(name, settings=None, num_keypoints=None, folder=None)``;
+    ``name`` is of a config. Returns its ``config``, ``checkpoint`` and ``folder``.
     """
 
-    def write(name, settings=None, num_keypoints=None):
-        folder = tmp_path_factory.mktemp('model')
+    def write(name, settings=None, num_keypoints=None, folder=None):
+        folder = folder or tmp_path_factory.mktemp('model')
         config = Config.fromfile(repo_root / 'configs' / f'{name}.py')
         config.model.backbone.init_cfg = None
         config.merge_from_dict(settings or {})
@@ -62,29 +65,65 @@ def write_model(repo_root, tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
-def tiny(write_model):
+def shared(tmp_path_factory, worker_id):
+    """Make something once for all processes of tests: an export takes minutes.
+
+    Called as ``shared(name, make)``, ``make`` taking an empty folder. Returns it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if worker_id != 'master':
+        folder = folder.parent
+
+    def once(name, make):
+        with FileLock(folder / f'{name}.lock'):
+            if not (folder / name).is_dir():
+                partial = folder / f'{name}.partial'
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir()
+                make(partial)
+                partial.rename(folder / name)
+        return folder / name
+
+    return once
+
+
+@pytest.fixture(scope='session')
+def tiny(write_model, shared):
     """The tiny model, exported: ``config``, ``checkpoint``, ``file`` and ``report``."""
-    written = write_model('centergroup_tiny', {'model.test_cfg.flip_test': False})
-    done = export_onnx(
-        written.config,
-        written.checkpoint,
-        written.folder / 'tiny.onnx',
-        license_of_weights='CC0-1.0',
-    )
+
+    def make(folder):
+        settings = {'model.test_cfg.flip_test': False}
+        written = write_model('centergroup_tiny', settings, folder=folder)
+        export_onnx(
+            written.config,
+            written.checkpoint,
+            folder / 'tiny.onnx',
+            license_of_weights='CC0-1.0',
+        )
+
+    folder = shared('tiny', make)
+    report = folder / 'tiny.report.json'
     return SimpleNamespace(
-        **vars(written), file=done.model, report=done.report, content=done.content
+        config=folder / 'model.py',
+        checkpoint=folder / 'model.pth',
+        folder=folder,
+        file=folder / 'tiny.onnx',
+        report=report,
+        content=json.loads(report.read_text()),
     )
 
 
 @pytest.fixture(scope='session')
-def reference_model(parity_dir, tmp_path_factory):
+def reference_model(parity_dir, shared):
     """Export a model of the reference's fixtures, with its flip test."""
-    folder = tmp_path_factory.mktemp('reference')
-    weights = folder / 'coco_flip.pth'
-    convert_checkpoint(parity_dir / 'coco_flip.ckpt', weights, 256)
-    target = folder / 'coco_flip.onnx'
-    export_onnx(weights.with_suffix('.py'), weights, target, flip_test=True)
-    return target
+
+    def make(folder):
+        weights = folder / 'coco_flip.pth'
+        convert_checkpoint(parity_dir / 'coco_flip.ckpt', weights, 256)
+        target = folder / 'coco_flip.onnx'
+        export_onnx(weights.with_suffix('.py'), weights, target, flip_test=True)
+
+    return shared('reference', make) / 'coco_flip.onnx'
 
 
 @pytest.fixture
