@@ -11,7 +11,7 @@ from mmpose.structures.bbox import get_warp_matrix
 from mmpose.utils.typing import InstanceList, Predictions, SampleList
 from torch import Tensor, nn
 
-from ..ops.mask_warp import warp_area
+from ..runtime.mask_warp import warp_area
 from ..structures import Extent, Poses
 
 

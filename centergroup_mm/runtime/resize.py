@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..ops.mask_warp import warp_area
+from .mask_warp import warp_area
 
 # cv2.warpAffine holds coordinates in 16 bits.
 MAX_SIDE = 32766

@@ -14,7 +14,6 @@ from mmpose.apis import MMPoseInferencer, inference_bottomup, init_model
 from mmpose.structures.bbox import get_warp_matrix
 
 from centergroup_mm.export.verification import SINGLE, compare
-from centergroup_mm.ops.mask_warp import warp_area
 from centergroup_mm.runtime import (
     ImageError,
     ModelFileError,
@@ -24,6 +23,7 @@ from centergroup_mm.runtime import (
     resize,
 )
 from centergroup_mm.runtime.description import KEY
+from centergroup_mm.runtime.mask_warp import warp_area
 
 # Width and height, odd ones among them.
 SIZES = [(200, 200), (333, 217), (150, 401), (640, 71), (97, 33), (64, 250)]

@@ -30,9 +30,8 @@ ALLOWED = {
     # The plug-in.
     'structures': set(),
     'checkpoint_files': set(),
-    'ops.mask_warp': set(),
     'ops': {'coco', 'structures'},
-    'runtime': {'ops.mask_warp', 'version'},
+    'runtime': {'version'},
     'losses': BASE,
     'task_modules': BASE,
     'models.layers': set(),
@@ -40,9 +39,9 @@ ALLOWED = {
     'models.attention': set(),
     'models.tokenizer': BASE | {'models.layers', 'models.patch_cnn'},
     'models.grouping': BASE | {'models.layers', 'models.attention'},
-    'models': BASE | {'ops.mask_warp', 'models', 'losses', 'task_modules'},
+    'models': BASE | {'runtime', 'models', 'losses', 'task_modules'},
     'codecs': BASE,
-    'datasets': {'coco', 'ops.mask_warp', 'runtime'},
+    'datasets': {'coco', 'runtime'},
     'engine': {'checkpoint_files', 'coco', 'files', 'folder_lock'},
     'visualization': {'host', 'coco', 'engine', 'files'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}

@@ -5,7 +5,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
-from ...ops.mask_warp import warp_area, warp_masks
+from ...runtime.mask_warp import warp_area, warp_masks
 from ..masks import region_mask
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from centergroup_mm.ops.mask_warp import warp_area, warp_masks
+from centergroup_mm.runtime.mask_warp import warp_area, warp_masks
 
 
 def rotation(angle, scale, size, image_size, shift=(0.0, 0.0)):
