@@ -17,6 +17,8 @@ from .images import ImageError
 # Frames per second that are played if a file names none that can be.
 USUAL_RATE = 25.0
 RATES = (0.1, 1000.0)
+# No file has more frames; some say so all the same, or a negative number.
+MAX_FRAMES = 10**8
 
 
 @dataclass(frozen=True)
@@ -32,38 +34,63 @@ class Video:
     source: str | int
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yield the frames (H, W, 3) uint8, BGR, turned as the camera was held."""
-        video = self._open()
-        try:
-            while True:
-                found, frame = video.read()
-                if not found:
-                    return
-                yield frame
-        finally:
-            video.release()
+        """The frames (H, W, 3) uint8, BGR, turned as the camera was held."""
+        return read_frames(self._open())
 
     def facts(self) -> tuple[float, int | None]:
         """Frames per second, and their number if the file says it."""
-        video = self._open()
-        rate = video.get(cv2.CAP_PROP_FPS)
-        count = video.get(cv2.CAP_PROP_FRAME_COUNT)
-        video.release()
-        # Not a number fails the comparison too.
-        rate = rate if RATES[0] <= rate <= RATES[1] else USUAL_RATE
-        return rate, int(count) if 1 <= count <= 1e8 else None
+        return read_facts(self._open())
 
     def _open(self) -> cv2.VideoCapture:
-        video = cv2.VideoCapture(self.source)
+        video = open_video(self.source)
         if not video.isOpened():
             what = 'Camera' if isinstance(self.source, int) else 'Video'
             raise ImageError(
                 f'{what} {self.source} cannot be opened. Check that it is there and '
                 'that nothing else uses it.'
             )
-        # Phones store frames lying, with a flag. Some builds of OpenCV heed it only so.
-        video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         return video
+
+
+def open_video(source: str | int) -> cv2.VideoCapture:
+    """Open a file or camera, whose frames come turned as the camera was held."""
+    video = cv2.VideoCapture(source)
+    # Phones store frames lying, with a flag. Some builds of OpenCV heed it only then.
+    video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return video
+
+
+def read_frames(video: cv2.VideoCapture) -> Iterator[np.ndarray]:
+    """Yield the frames (H, W, 3) uint8, BGR, and release the video at the end."""
+    try:
+        while True:
+            found, frame = video.read()
+            if not found:
+                return
+            yield frame
+    finally:
+        video.release()
+
+
+def read_facts(video: cv2.VideoCapture) -> tuple[float, int | None]:
+    """Frames per second, and their number if the file says it; releases the video."""
+    rate = video.get(cv2.CAP_PROP_FPS)
+    count = video.get(cv2.CAP_PROP_FRAME_COUNT)
+    video.release()
+    # Not a number fails the comparison too.
+    rate = rate if RATES[0] <= rate <= RATES[1] else USUAL_RATE
+    return rate, int(count) if 1 <= count <= MAX_FRAMES else None
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video by its name and has a frame that OpenCV can read."""
+    kind, _ = mimetypes.guess_type(path.name)
+    if not (kind or '').startswith('video') or not path.stat().st_size:
+        return False
+    video = open_video(str(path))
+    readable = video.isOpened() and video.grab()
+    video.release()
+    return readable
 
 
 def find_sources(
@@ -112,15 +139,10 @@ def _sort(path: Path, images: list[Path], videos: list[Video]) -> bool:
     if cv2.haveImageReader(str(path)):
         images.append(path)
         return True
-    kind, _ = mimetypes.guess_type(path.name)
-    if not (kind or '').startswith('video') or not path.stat().st_size:
+    if not is_video(path):
         return False
-    capture = cv2.VideoCapture(str(path))
-    is_video = capture.isOpened() and capture.grab()
-    capture.release()
-    if is_video:
-        videos.append(Video(path.name, str(path)))
-    return is_video
+    videos.append(Video(path.name, str(path)))
+    return True
 
 
 class VideoWriter:
@@ -167,14 +189,7 @@ class VideoWriter:
         if self._ffmpeg:
             shape = f'{size[0]}x{size[1]}'
             raw = ['-f', 'rawvideo', '-pix_fmt', 'bgr24', '-s', shape]
-            coded = [
-                '-c:v',
-                'libx264',
-                '-pix_fmt',
-                'yuv420p',
-                '-movflags',
-                '+faststart',
-            ]
+            coded = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p']
             self._process = subprocess.Popen(
                 [
                     *(self._ffmpeg, '-y', '-loglevel', 'error', *raw),

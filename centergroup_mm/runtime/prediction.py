@@ -2,7 +2,6 @@
 """Poses of images, folders, videos and cameras into a folder."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..files import write_atomically
 from .drawing import draw_poses
 from .images import ImageError, read_image
 from .media import Video, VideoWriter
@@ -118,7 +118,7 @@ class Predictor:
     def close(self) -> None:
         """Write the poses."""
         for name, content in ((RESULTS, self.results), (IMAGES, self.images)):
-            write_whole(self.out / name, json.dumps(content).encode())
+            write_atomically(self.out / name, json.dumps(content).encode())
 
     def _add(self, number: int, name: str, poses: Poses, **more: int) -> None:
         width, height = poses.image_size
@@ -132,7 +132,9 @@ class Predictor:
         suffix = suffix if suffix in ('.jpg', '.jpeg', '.png') else '.jpg'
         picture = draw_poses(image, poses, self.keypoint_thr)
         content = cv2.imencode(suffix, picture)[1]
-        write_whole(self.out / self._free_name(path.stem, suffix), content.tobytes())
+        write_atomically(
+            self.out / self._free_name(path.stem, suffix), content.tobytes()
+        )
 
     def _free_name(self, stem: str, suffix: str) -> str:
         """A name that no other picture has: files of two folders may share one."""
@@ -142,13 +144,3 @@ class Predictor:
             name = f'{stem}_{number}{suffix}'
         self._names.add(name)
         return name
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, then rename it: it is never seen in part."""
-    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -6,7 +6,8 @@ import struct
 import numpy as np
 import pytest
 
-from centergroup_mm.lab.pictures.media import USUAL_RATE, VideoFile, find_sources
+from centergroup_mm.lab.pictures.media import VideoFile, find_sources
+from centergroup_mm.runtime.media import USUAL_RATE
 
 WIDTH, HEIGHT = 96, 64
 # Where the fields of two MPEG-4 boxes stand, counted from the box's name.

@@ -31,7 +31,7 @@ ALLOWED = {
     'structures': set(),
     'checkpoint_files': set(),
     'ops': {'coco', 'structures'},
-    'runtime': {'version'},
+    'runtime': {'files', 'version'},
     'losses': BASE,
     'task_modules': BASE,
     'models.layers': set(),
@@ -48,7 +48,15 @@ ALLOWED = {
     | {'engine', 'visualization'},
     # In and out.
     'conversion': {'checkpoint_files', 'files'},
-    'export': {'conversion', 'files', 'models', 'ops', 'runtime', 'version'},
+    'export': {
+        'conversion',
+        'datasets',
+        'files',
+        'models',
+        'ops',
+        'runtime',
+        'version',
+    },
     # What makers of models run: nothing above imports it.
     'lab': set(),
     'lab.command_line': set(),
@@ -59,7 +67,7 @@ ALLOWED = {
     'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
     'lab.crowd': {'coco', 'folder_lock'},
     'lab.evaluation': {'coco'},
-    'lab.pictures': {'models', 'visualization', 'lab.configs'},
+    'lab.pictures': {'models', 'runtime', 'visualization', 'lab.configs'},
     'lab.report': {'coco', 'datasets', 'files', 'visualization', 'lab.evaluation'}
     | LAB_BASE,
     'lab.benchmark': {'codecs', 'datasets', 'files', 'ops', 'version', 'lab.crowd'}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images and videos on the command line: what they are, reading, writing."""
 
-import mimetypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-# Frames per second that are played if a file names none that can be.
-USUAL_RATE = 25.0
-RATES = (0.1, 1000.0)
-# No file has more frames; some say so all the same, or a negative number.
-MAX_FRAMES = 10**8
+from ...runtime.media import is_video, open_video, read_facts, read_frames
 
 
 @dataclass(frozen=True)
@@ -42,31 +37,12 @@ class Source:
                 raise ValueError(f'{self.path} cannot be read as an image: damaged?')
             yield image
             return
-        video = open_video(self.path)
-        try:
-            while True:
-                found, frame = video.read()
-                if not found:
-                    return
-                yield frame
-        finally:
-            video.release()
+        yield from read_frames(open_video(str(self.path)))
 
     def frames_per_second(self) -> float:
         """Of a video, on average if it changes; 25 if the file says nothing usable."""
-        video = open_video(self.path)
-        rate = video.get(cv2.CAP_PROP_FPS)
-        video.release()
-        # Not a number fails the comparison too.
-        return rate if RATES[0] <= rate <= RATES[1] else USUAL_RATE
-
-
-def open_video(path: Path) -> cv2.VideoCapture:
-    """Open a video whose frames come turned as the camera was held."""
-    video = cv2.VideoCapture(str(path))
-    # Phones store frames lying, with a flag. Some builds of OpenCV heed it only then.
-    video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    return video
+        rate, _ = read_facts(open_video(str(self.path)))
+        return rate
 
 
 def find_sources(inputs: Sequence[Path]) -> tuple[list[Source], list[Path]]:
@@ -106,15 +82,10 @@ def _source(path: Path) -> Source | None:
     # By content: names may lack a suffix or have a wrong one.
     if cv2.haveImageReader(str(path)):
         return Source(path)
-    kind, _ = mimetypes.guess_type(path.name)
-    if not (kind or '').startswith('video'):
+    if not is_video(path):
         return None
-    video = open_video(path)
-    is_video = video.isOpened() and video.grab()
-    count = video.get(cv2.CAP_PROP_FRAME_COUNT)
-    video.release()
-    count = int(count) if 1 <= count <= MAX_FRAMES else 1
-    return Source(path, True, count) if is_video else None
+    _, count = read_facts(open_video(str(path)))
+    return Source(path, True, count or 1)
 
 
 class VideoFile:
