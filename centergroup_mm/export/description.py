@@ -2,16 +2,17 @@
 """What an exported model says of itself, and where that comes from."""
 
 import json
-from typing import Any
 
 from mmengine.config import Config
+from mmpose.registry import TRANSFORMS
 from torch import nn
 
+from ..datasets.transforms import BottomupAlignedResize
 from ..ops.candidates import BLOCK
 from ..runtime.description import FORMAT, KEY, Description
 from ..version import __version__
 
-RESIZE = 'BottomupAlignedResize'
+RESIZE = BottomupAlignedResize.__name__
 UNKNOWN_LICENSE = 'not stated'
 
 
@@ -54,9 +55,9 @@ def describe(
         skeleton=[[int(a), int(b)] for a, b in meta.get('skeleton_links', ())],
         flip_indices=[int(i) for i in meta['flip_indices']],
         sigmas=[round(float(sigma), 6) for sigma in meta.get('sigmas', ())],
-        input_side=int(resize['input_size'][0]),
-        size_factor=int(resize.get('size_factor', 64)),
-        max_aspect_ratio=float(resize.get('max_aspect_ratio', 16)),
+        input_side=int(resize.input_size[0]),
+        size_factor=int(resize.size_factor),
+        max_aspect_ratio=float(resize.max_aspect_ratio),
         score_thr=float(model.test_cfg.get('score_thr', 0.0)),
         flip_test=flip_test,
         half=half,
@@ -83,8 +84,8 @@ def properties(description: Description) -> dict[str, str]:
     return {KEY: json.dumps(description.as_dict())}
 
 
-def _resize_of(config: Config) -> dict[str, Any]:
-    """The resizing transform of the test pipeline."""
+def _resize_of(config: Config) -> BottomupAlignedResize:
+    """The resizing transform of the test pipeline, with what it has by default."""
     pipeline = config.test_dataloader.dataset.pipeline
     found = [entry for entry in pipeline if entry['type'] == RESIZE]
     if len(found) != 1 or found[0].get('aug_scales'):
@@ -93,9 +94,10 @@ def _resize_of(config: Config) -> dict[str, Any]:
             f'runtime: expected one {RESIZE} without aug_scales (an exported model '
             'tests at one scale).'
         )
-    if any(found[0].get('pad_val', ())):
+    resize = TRANSFORMS.build(found[0])
+    if any(resize.pad_val):
         raise ValueError(
             f'{RESIZE} of {config.filename} has a pad_val other than 0, which the '
             'runtime pads with.'
         )
-    return found[0]
+    return resize

@@ -23,15 +23,15 @@ from torch.export import Dim
 from ..conversion.weights import read_weights
 from ..files import check_free, write_together
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
+from ..runtime.description import INPUTS, OUTPUTS
 from . import rtmo_layout
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels
-from .verification import HALF, OUTPUTS, SINGLE, as_rows, cases, example, verify
+from .verification import HALF, SINGLE, as_rows, cases, example, verify
 
 # Written out. With 20, torch's default, GridSample takes modes that TensorRT reads as
 # "nearest"; with 23 there is an Attention node that ONNX Runtime refuses.
 OPSET = 18
-INPUTS = ('images', 'inside')
 LAYOUTS = ('poses', 'rtmo')
 EXAMPLE_BATCH = 2
 
@@ -226,6 +226,8 @@ def session_runner(content: bytes, layout: str = 'poses'):
             inputs = {'input': rtmo_layout.to_input(images, inside)}
             outputs = session.run(list(rtmo_layout.OUTPUTS), inputs)
             return rtmo_layout.from_outputs(*outputs)
-        return session.run(list(OUTPUTS), {'images': images, 'inside': inside})
+        return session.run(
+            list(OUTPUTS), dict(zip(INPUTS, (images, inside), strict=True))
+        )
 
     return run

@@ -15,7 +15,6 @@ import numpy as np
 # Poses that score less than this share of their image's best are not looked for: they
 # are chance, and the first to come and go with the last bits of a heatmap.
 SCORE_SHARE = 0.5
-OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'valid')
 
 
 class Limits(NamedTuple):
@@ -178,11 +177,10 @@ def verify(
         done.append(Comparison(batch, height, width, **result))
     poses = sum(one.poses for one in done)
     keypoints = sum(one.keypoints for one in done)
-    wrong = [
-        f'{missing} of {poses} poses were not found'
-        for missing in [sum(one.missing for one in done)]
-        if missing > limits.elsewhere * poses
-    ]
+    wrong = []
+    missing = sum(one.missing for one in done)
+    if missing > limits.elsewhere * poses:
+        wrong.append(f'{missing} of {poses} poses were not found')
     elsewhere = sum(one.elsewhere for one in done)
     if elsewhere > limits.elsewhere * keypoints:
         wrong.append(f'{elsewhere} of {keypoints} keypoints are elsewhere')

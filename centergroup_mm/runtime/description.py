@@ -9,6 +9,9 @@ from typing import Any
 # the description and the graph's inputs and outputs.
 KEY = 'centergroup_mm'
 FORMAT = 1
+# Of the graph, see :class:`centergroup_mm.export.graph.PosesFromPixels`.
+INPUTS = ('images', 'inside')
+OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'valid')
 
 
 class ModelFileError(ValueError):

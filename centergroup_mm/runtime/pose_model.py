@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from . import resize
-from .description import ModelFileError, read_description
+from .description import INPUTS, OUTPUTS, ModelFileError, read_description
 from .images import as_color, read_image
 from .poses import Poses
 
-INPUTS = ['images', 'inside']
-OUTPUTS = ['keypoints', 'keypoint_scores', 'scores', 'valid']
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
 INSTALL = 'pip install "centergroup_mm[runtime]"'
 
@@ -53,11 +51,11 @@ class PoseModel:
         self.description = read_description(properties, str(self.path))
         names = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
-        if names != INPUTS or outputs != OUTPUTS:
+        if (*names,) != INPUTS or (*outputs,) != OUTPUTS:
             raise ModelFileError(
-                f'{self.path} takes {names} and gives {outputs}; expected {INPUTS} and '
-                f'{OUTPUTS}. It was exported for another runtime: export it without '
-                '--layout.'
+                f'{self.path} takes {names} and gives {outputs}; expected '
+                f'{[*INPUTS]} and {[*OUTPUTS]}. It was exported for another runtime: '
+                'export it without --layout.'
             )
 
     def __call__(
@@ -138,7 +136,8 @@ class PoseModel:
             inputs.append(picture[..., ::-1].transpose(2, 0, 1))
             masks.append(resize.image_mask(image_size, warp, size))
         outputs = self._session.run(
-            OUTPUTS, {'images': np.stack(inputs), 'inside': np.stack(masks)}
+            list(OUTPUTS),
+            dict(zip(INPUTS, (np.stack(inputs), np.stack(masks)), strict=True)),
         )
         results = []
         for image, placement, keypoints, keypoint_scores, scores, valid in zip(
