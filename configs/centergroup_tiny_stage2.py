@@ -17,14 +17,5 @@ optim_wrapper = dict(
         }
     ),
 )
-param_scheduler = [
-    dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
-    dict(
-        type='CosineAnnealingLR',
-        begin=50,
-        end=max_iters,
-        T_max=max_iters - 50,
-        eta_min_ratio=0.01,
-        by_epoch=False,
-    ),
-]
+_base_.param_scheduler[0].update(end=50)
+_base_.param_scheduler[1].update(begin=50, end=max_iters, T_max=max_iters - 50)
