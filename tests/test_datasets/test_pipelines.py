@@ -252,6 +252,6 @@ def test_hosts_browser_draws_training_samples(
     run_cli(
         ['python', script, config, '--not-show', '--output-dir', tmp_path / 'drawn'],
         cwd=tmp_path,
-        timeout=120,
+        timeout=600,
     )
     assert [path.suffix for path in (tmp_path / 'drawn').iterdir()] == ['.png']

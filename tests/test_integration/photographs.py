@@ -4,9 +4,9 @@ _base_ = ['../../configs/centergroup_tiny.py']
 
 # The short side of a test image becomes `side`; training crops hold the whole image at
 # the same scale: crop / side = scale factor, which exceeds every aspect ratio here.
-side = (192, 192)
-crop = (320, 320)
-scale = 320 / 192
+side = (128, 128)
+crop = (224, 224)
+scale = 224 / 128
 
 train_pipeline = [
     dict(type='LoadColorImage'),
@@ -50,7 +50,7 @@ model = dict(
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 randomness = dict(seed=0)
 
-max_iters = 1000
+max_iters = 600
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),

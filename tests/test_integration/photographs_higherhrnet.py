@@ -17,8 +17,8 @@ model = dict(
         tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.5),
         decoder=dict(
             type='AssociativeEmbedding',
-            input_size=(192, 192),
-            heatmap_size=(192, 192),
+            input_size={{_base_.side}},
+            heatmap_size={{_base_.side}},
             decode_topk=16,
             decode_max_instances=16,
             decode_center_shift=0.5,

@@ -32,7 +32,7 @@ NAMED += [f'{name}_center' for name in NAMED if name.startswith('higherhrnet')]
 
 
 def test_associative_embedding_learns_photographs(mim, coco_mini, tmp_path):
-    mim('train', 'mmpose', CONFIG, '--work-dir', tmp_path, timeout=1800)
+    mim('train', 'mmpose', CONFIG, '--work-dir', tmp_path, timeout=3600)
     (checkpoint,) = tmp_path.glob('iter_*.pth')
     output = mim('test', 'mmpose', CONFIG, '--checkpoint', checkpoint)
     assert float(re.search(r'coco/AP: (\S+)', output)[1]) >= AP_FLOOR

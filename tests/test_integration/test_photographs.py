@@ -25,7 +25,7 @@ def checkpoint(coco_mini, run_cli, repo_root, tmp_path_factory):
     """The tiny model, trained on the four photographs by the host's command."""
     work_dir = tmp_path_factory.mktemp('photographs')
     train = ['mim', 'train', 'mmpose', CONFIG, '--work-dir', work_dir]
-    run_cli(train, cwd=repo_root, timeout=1800, env=ALLOCATOR)
+    run_cli(train, cwd=repo_root, timeout=3600, env=ALLOCATOR)
     return next(work_dir.glob('iter_*.pth'))
 
 

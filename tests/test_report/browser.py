@@ -59,7 +59,7 @@ def open_page(page: Path, width: int, folder: Path) -> dict:
     command = [find_browser(), '--headless', '--no-sandbox', '--hide-scrollbars']
     command += [f'--user-data-dir={folder / "browser"}', '--window-size=1400,1000']
     command += ['--virtual-time-budget=10000', '--dump-dom', frame.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=600).stdout
     found = re.search(r'<pre>(\{.*?)</pre>', dom, flags=re.DOTALL)
     assert found, dom[-2000:]
     return json.loads(html.unescape(found[1]))

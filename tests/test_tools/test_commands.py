@@ -30,7 +30,7 @@ WRONG = {
 def answer(name, *arguments):
     """Run a tool with the standard library alone: no torch, no mm package."""
     command = [sys.executable, '-I', '-S', str(TOOLS / f'{name}.py'), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_every_file_is_a_command():

@@ -122,7 +122,7 @@ def test_nothing_goes_on_when_it_is_ended(repo_root, tmp_path):
             break
     assert count_processes(tmp_path) > 1
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 143
+    assert process.wait(timeout=300) == 143
     deadline = time.monotonic() + 60
     while count_processes(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -34,7 +34,7 @@ def test_second_stage_starts_from_the_first(repo_root, run_cli, tmp_path):
     assert all(torch.equal(detector[key], whole[key]) for key in statistics)
     assert set(detector) < set(whole)
 
-    again = run_cli(tool, cwd=repo_root, timeout=100).stdout
+    again = run_cli(tool, cwd=repo_root, timeout=600).stdout
     assert '$ mim' not in again
     assert again.count('is already there') == 2
 
@@ -49,13 +49,13 @@ def test_second_stage_starts_from_the_first(repo_root, run_cli, tmp_path):
 
     # Other settings are not mixed in.
     other = [*tool, 'optim_wrapper.optimizer.lr=0.1']
-    refused = run_cli(other, cwd=repo_root, timeout=100, check=False)
+    refused = run_cli(other, cwd=repo_root, timeout=600, check=False)
     assert refused.returncode == 1
     assert 'holds a training with another "optim_wrapper"' in refused.stdout
 
 
 def test_no_such_config(repo_root, run_cli, tmp_path):
     tool = ['python', repo_root / 'tools' / 'train_two_stage.py', 'missing.py']
-    result = run_cli(tool, cwd=tmp_path, timeout=100, check=False)
+    result = run_cli(tool, cwd=tmp_path, timeout=600, check=False)
     assert result.returncode == 2
     assert 'missing.py is no config file' in result.stdout
