@@ -17,8 +17,8 @@ from .conftest import CPU_OPTIONS, data_options
 pytestmark = pytest.mark.slow
 
 CONFIG = Path(__file__).with_name('photographs_higherhrnet.py')
-# Two trainings gave 0.715 (seed 0) and 0.688.
-AP_FLOOR = 0.50
+# A training gave 0.579.
+AP_FLOOR = 0.45
 DATASETS = {
     'coco': ('coco_mini', 'test_coco.json'),
     'crowdpose': ('crowdpose_mini', 'test_crowdpose.json'),
