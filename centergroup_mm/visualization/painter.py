@@ -104,9 +104,7 @@ class Painter:
         self.style = style
         self.numbers = list(range(len(poses)) if numbers is None else numbers)
         self.colors = [person_color(number) for number in self.numbers]
-        self.shown = (poses.keypoint_scores >= style.keypoint_thr) & np.isfinite(
-            poses.keypoints
-        ).all(-1)
+        self.shown = poses.keypoint_scores >= style.keypoint_thr
         # Lines of 1.2 pixels on 640 x 480, 4 on 2000 x 1500.
         self.unit = max(1.0, np.sqrt(picture.shape[0] * picture.shape[1]) / 450)
         self.width = self.unit * style.line_width
@@ -171,8 +169,7 @@ class Painter:
         draw_person(
             self.picture,
             fixed_point(points),
-            shown,
-            np.zeros_like(shown),
+            np.where(shown, 2, 0),
             self.style.skeleton,
             self.colors[person],
             stroke * self.style.line_width,

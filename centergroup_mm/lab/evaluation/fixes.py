@@ -107,8 +107,7 @@ def fix_poses(errors: ImageErrors, kinds: Collection[str], scale: ScoreScale) ->
 
     fates = [POSE_FIXES[kind] for kind in kinds if kind in POSE_FIXES]
     kept = ~np.isin(matches.fates, fates)
-    boxes = None if poses.boxes is None else poses.boxes[kept]
-    mended = Poses(keypoints[kept], keypoint_scores[kept], scores[kept], boxes)
+    mended = Poses(keypoints, keypoint_scores, scores, poses.boxes).select(kept)
     if 'missed' not in kinds:
         return mended
     usual = 1.0 if 'ranking' in kinds else scale.usual

@@ -11,7 +11,6 @@ import numpy as np
 
 from ...visualization.grid import (
     SUBPIXEL_BITS,
-    DrawnPeople,
     draw_people,
     fixed_point,
     resize_smoothly,
@@ -23,7 +22,7 @@ from .terms import TERMS
 # Pixels of the longer side.
 PICTURE_SIZE = 448
 JPEG_QUALITY = 82
-_STATE_COLOURS = {
+_STATE_COLORS = {
     state: TERMS[kind].color
     for kind, states in KEYPOINT_FIXES.items()
     for state in states
@@ -49,8 +48,7 @@ def draw_poses(
     """
     fates = errors.matches.fates
     counted = np.flatnonzero(fates != PoseFate.LEFT_OUT)
-    shown = errors.poses.keypoint_scores[counted] >= keypoint_threshold
-    people = DrawnPeople(errors.poses.keypoints[counted], shown, np.zeros_like(shown))
+    people = errors.poses.select(counted).people(keypoint_threshold)
     numbers = [
         errors.matches.person_of_pose[pose]
         if fates[pose] == PoseFate.MATCHED
@@ -103,7 +101,7 @@ def draw_errors(
         ends = np.stack(
             [errors.poses.keypoints[pose, keypoint], truth.keypoints[person, keypoint]]
         )
-        color = _STATE_COLOURS[KeypointState(errors.states[person, keypoint])]
+        color = _STATE_COLORS[KeypointState(errors.states[person, keypoint])]
         _draw_move(canvas, *fixed_point(ends, scale), _bgr(color))
     return canvas
 
