@@ -12,7 +12,7 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 
@@ -139,6 +139,39 @@ def run_cli() -> Callable[..., subprocess.CompletedProcess]:
                 f'{result.stdout[-8000:]}'
             )
         return result
+
+    return run
+
+
+@pytest.fixture
+def run_without(
+    run_cli: Callable[..., subprocess.CompletedProcess], repo_root: Path, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess]:
+    """Run Python where some packages are absent.
+
+    Called as ``run_without(absent, arguments, check=True)``: top-level names of
+    packages, and what ``python`` is given. The working folder is ``tmp_path``.
+    """
+
+    def run(
+        absent: Iterable[str], arguments: Sequence[str | Path], check: bool = True
+    ) -> subprocess.CompletedProcess:
+        site = tmp_path / 'without'
+        site.mkdir(exist_ok=True)
+        # Python runs this file before anything else. None stands for a module that is
+        # not there: an import fails, and so does the question whether it is installed.
+        (site / 'sitecustomize.py').write_text(
+            'import sys\n'
+            f'for name in {sorted(absent)!r}:\n'
+            '    sys.modules.setdefault(name)\n'
+        )
+        path = os.pathsep.join([str(site), str(repo_root)])
+        return run_cli(
+            ['python', *arguments],
+            cwd=tmp_path,
+            env={'PYTHONPATH': path},
+            check=check,
+        )
 
     return run
 
