@@ -10,7 +10,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from .errors import RefusedError
-from .interpreter import StandIn
+from .objects import StandIn
 
 _MAX_DEPTH = 100
 # A tree may refer to one branch from many places; whoever walks it meets all of them.
