@@ -39,7 +39,8 @@ ALLOWED = {
     'models.attention': set(),
     'models.tokenizer': BASE | {'models.layers', 'models.patch_cnn'},
     'models.grouping': BASE | {'models.layers', 'models.attention'},
-    'models': BASE | {'runtime', 'models', 'losses', 'task_modules'},
+    'models': BASE
+    | {'checkpoint_files', 'runtime', 'models', 'losses', 'task_modules'},
     'codecs': BASE,
     'datasets': {'coco', 'runtime'},
     'engine': {'checkpoint_files', 'coco', 'files', 'folder_lock'},
@@ -67,10 +68,18 @@ ALLOWED = {
     'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
     'lab.crowd': {'coco', 'folder_lock'},
     'lab.evaluation': {'coco'},
-    'lab.pictures': {'models', 'runtime', 'visualization', 'lab.configs'},
+    'lab.pictures': {'coco', 'models', 'runtime', 'visualization', 'lab.configs'},
     'lab.report': {'coco', 'datasets', 'files', 'visualization', 'lab.evaluation'}
     | LAB_BASE,
-    'lab.benchmark': {'codecs', 'datasets', 'files', 'ops', 'version', 'lab.crowd'}
+    'lab.benchmark': {
+        'coco',
+        'codecs',
+        'datasets',
+        'files',
+        'ops',
+        'version',
+        'lab.crowd',
+    }
     | {'lab.command_line', 'lab.configs', 'lab.markdown'},
     'lab.comparison_table': {'lab.markdown'},
     'lab.comparison': {'coco', 'files', 'lab.benchmark', 'lab.comparison_table'}
@@ -81,8 +90,14 @@ ALLOWED = {
         'lab.evaluation',
         'lab.training',
     },
-    'lab.demo_report': {'lab.report', 'visualization'},
-    'lab.demo': {'lab.crowd', 'lab.demo_report', 'lab.training', 'visualization'}
+    'lab.demo_report': {'coco', 'lab.report', 'visualization'},
+    'lab.demo': {
+        'coco',
+        'lab.crowd',
+        'lab.demo_report',
+        'lab.training',
+        'visualization',
+    }
     | LAB_BASE,
 }
 
