@@ -93,7 +93,7 @@ def image_ids_by_crowd_level(
     Raises:
         ValueError: If an image has no ``crowdIndex``.
     """
-    groups = {level: [] for level in CROWD_LEVELS}
+    groups: dict[str, list[int]] = {level: [] for level in CROWD_LEVELS}
     for image in truth.images.values():
         groups[crowd_level(image, borders)].append(image.image_id)
     return groups
@@ -122,15 +122,16 @@ def most_crowded(ann_file: str | Path, count: int) -> Truth:
         ValueError: If an image has no ``crowdIndex``, or the file is broken.
     """
     truth = load_truth(ann_file, use_area=False, need_keypoints=False)
-    for image in truth.images.values():
+
+    def rank(image: ImageTruth) -> tuple[float, int]:
         if image.crowd_index is None:
             raise ValueError(
                 f'{truth.ann_file}: image {image.image_id} has no "crowdIndex"; '
                 'expected a file in the format of CrowdPose or of tools/make_crowd.py.'
             )
-    images = sorted(
-        truth.images.values(), key=lambda image: (-image.crowd_index, -len(image))
-    )
+        return -image.crowd_index, -len(image)
+
+    images = sorted(truth.images.values(), key=rank)
     chosen = {image.image_id: image for image in images[:count]}
     annotations = [a for a in truth.annotations if a['image_id'] in chosen]
     return replace(truth, images=chosen, annotations=annotations)

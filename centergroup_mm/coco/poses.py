@@ -130,7 +130,7 @@ def poses_from_records(
             f'{source} holds a {type(records).__name__}; expected a list of poses in '
             "COCO's results format."
         )
-    groups = {image_id: [] for image_id in truth.images}
+    groups: dict[int, list[dict]] = {image_id: [] for image_id in truth.images}
     for index, record in enumerate(records):
         _check(record, f'{source}: pose number {index}', truth)
         groups[record['image_id']].append(record)
@@ -216,7 +216,7 @@ def poses_to_records(poses: Mapping[int, Poses], category_id: int) -> list[dict]
                 keypoints=triplet.ravel().tolist(),
                 score=float(found.scores[index]),
             )
-            if has_boxes:
+            if has_boxes and found.boxes is not None:
                 record['bbox'] = found.boxes[index].tolist()
             records.append(record)
     return records

@@ -99,7 +99,8 @@ def draw_people(
         draw_person(
             canvas,
             places,
-            people.visibility[person],
+            people.labelled[person],
+            people.visibility[person] == 1,
             skeleton,
             person_color(number),
         )
@@ -115,9 +116,10 @@ def resize_smoothly(image: np.ndarray, scale: float) -> np.ndarray:
 def fixed_point(points: np.ndarray, scale: float = 1.0) -> list[tuple[int, int]]:
     """Image pixels (N, 2) as cv2's fixed-point places on the enlarged image.
 
-    cv2 cannot draw points that are very far away: they are moved nearer.
+    Points that are nowhere (NaN) or far away, which cv2 cannot draw, come to lie
+    somewhere: leave them out.
     """
-    enlarged = (points + 0.5) * scale - 0.5
+    enlarged = (np.nan_to_num(points) + 0.5) * scale - 0.5
     places = np.rint(enlarged * 2**SUBPIXEL_BITS).clip(-(2**28), 2**28)
     return [tuple(place) for place in places.astype(int).tolist()]
 
@@ -125,7 +127,8 @@ def fixed_point(points: np.ndarray, scale: float = 1.0) -> list[tuple[int, int]]
 def draw_person(
     canvas: np.ndarray,
     places: Sequence[tuple[int, int]],
-    visibility: Sequence[int],
+    shown: Sequence[bool],
+    occluded: Sequence[bool],
     skeleton: Sequence[tuple[int, int]],
     color: tuple[int, int, int],
     stroke: float = 2.0,
@@ -137,15 +140,15 @@ def draw_person(
         canvas (np.ndarray): (H, W, 3), changed.
         places (Sequence[tuple[int, int]]): K keypoints in sixteenths of a pixel, see
             :func:`fixed_point`.
-        visibility (Sequence[int]): K, as in :class:`People`: 0 is not drawn, 1 a ring,
-            2 a disc.
+        shown (Sequence[bool]): K, False where there is no keypoint to draw.
+        occluded (Sequence[bool]): K, True for a ring and not a disc.
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
         color (tuple[int, int, int]): BGR.
         stroke (float): Width of the limbs in pixels. Defaults to 2.
-        radius (float, optional): Of the keypoints. Defaults to 1.5 strokes.
+        radius (float, optional): Of the keypoints; 1.5 strokes without.
     """
     line = dict(lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
-    links = [(a, b) for a, b in skeleton if visibility[a] and visibility[b]]
+    links = [(a, b) for a, b in skeleton if shown[a] and shown[b]]
     radius = 1.5 * stroke if radius is None else radius
     rim = max(1.0, 0.5 * stroke)
     # A dark rim first, so that limbs stand out from clothes of their color.
@@ -156,10 +159,10 @@ def draw_person(
     outer, disc, inner = (
         round(r * 2**SUBPIXEL_BITS) for r in (radius + rim, radius, radius * 7 / 12)
     )
-    for place, visible in zip(places, visibility, strict=True):
-        if visible:
+    for place, is_shown, is_occluded in zip(places, shown, occluded, strict=True):
+        if is_shown:
             cv2.circle(canvas, place, outer, (0, 0, 0), -1, **line)
-            middle = (255, 255, 255) if visible == 1 else color
+            middle = (255, 255, 255) if is_occluded else color
             cv2.circle(canvas, place, disc, color, -1, **line)
             cv2.circle(canvas, place, inner, middle, -1, **line)
 

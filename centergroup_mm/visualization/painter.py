@@ -169,7 +169,8 @@ class Painter:
         draw_person(
             self.picture,
             fixed_point(points),
-            np.where(shown, 2, 0),
+            shown,
+            np.zeros_like(shown),
             self.style.skeleton,
             self.colors[person],
             stroke * self.style.line_width,
