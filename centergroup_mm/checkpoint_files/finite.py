@@ -23,16 +23,16 @@ def not_finite(weights: Mapping[str, Tensor]) -> list[str]:
             continue
         key = (weight.device, weight.data_ptr(), weight.dtype)
         if weight.nbytes < weight.untyped_storage().nbytes():
-            # A part of something greater, which may hold anything.
+            # A part of a larger memory, the rest of which does not matter.
             key += (weight.shape, weight.stride())
             numbers = weight
         else:
-            # The memory is looked at, not the weight: a small one may pass for a huge
-            # one, or for many.
+            # Each memory once: a file may pass a small one off as a huge weight, or as
+            # many.
             numbers = torch.empty(0, dtype=weight.dtype, device=weight.device)
             numbers = numbers.set_(weight.untyped_storage())
         if key not in seen:
-            # There is no such question for numbers of eight bits.
+            # Torch cannot ask this of numbers of eight bits.
             numbers = numbers.float() if weight.dtype.itemsize == 1 else numbers
             seen[key] = bool(torch.isfinite(numbers).all())
         if not seen[key]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pickle that is read as data may make beside plain values, and its keys."""
+"""What a pickle may make beside plain values, and which keys it may use."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -43,9 +43,9 @@ class StandIn:
 
 
 def checked_key(key: Any) -> Any:
-    """Let only such keys of dictionaries and sets pass as are hashed in no time.
+    """Refuse keys of dictionaries and sets that may take long to hash.
 
-    Hashing a tuple of tuples, or many that were made to collide, may take for ever.
+    A tuple of tuples, or many keys made to collide, may take for ever.
 
     Raises:
         RefusedError: For any other.
@@ -70,7 +70,7 @@ def kind_of(value: Any) -> str:
 
 
 def set_versions(target: OrderedDict, state: Any) -> None:
-    """Keep of a state dict's attributes the versions of the modules."""
+    """Keep the versions of the modules and no other attribute of a state dict."""
     found = state.get('_metadata') if type(state) is dict else None
     if type(found) in (dict, OrderedDict):
         target._metadata = OrderedDict(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COCO's formats and measures: annotated people, poses, and how alike they are.
+"""COCO's formats and measures: annotated people, poses, and their similarity.
 
 Nothing here needs more than numpy.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""People of an image, where it does not matter who says so."""
+"""The people of an image, annotated or predicted."""
 
 from dataclasses import dataclass
 

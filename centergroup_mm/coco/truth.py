@@ -95,9 +95,9 @@ def load_truth(
         num_keypoints (int | None): K of the dataset's metainfo. Defaults to the number
             of names in the file's "keypoints" of the category.
         use_area (bool): Whether to judge distances by the annotated ``area``; otherwise
-            by 0.53 of the box's, as for CrowdPose. The same as of ``CocoMetric``.
+            by 0.53 of the box's, as for CrowdPose. The same as in ``CocoMetric``.
             Defaults to True.
-        iou_type (str): As of ``CocoMetric``; 'keypoints_crowd' for CrowdPose. Defaults
+        iou_type (str): As in ``CocoMetric``; 'keypoints_crowd' for CrowdPose. Defaults
             to 'keypoints'.
         merge_categories (bool): Whether several categories with the same keypoints are
             taken as one, as by the dataset's argument. Defaults to False.

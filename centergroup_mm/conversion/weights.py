@@ -68,7 +68,7 @@ def read_source(source: str | Path, stand_ins: bool = False) -> Any:
 
 
 def in_own_memory(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Copy the weights that are parts of something greater, which would be kept too.
+    """Copy the weights that are views of a larger memory, which would be saved whole.
 
     Args:
         weights (Mapping[str, Tensor]): Weights by name.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training stops where its numbers stop being numbers."""
+"""Stop a training when a loss, gradient or weight is NaN or infinite."""
 
 import math
 from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 from ..coco import People, Truth
 from .grid import draw_people, make_grid, match_people
 
-TITLES = ('input', 'poses', 'ground truth (grey: not annotated)')
+TITLES = ('input', 'poses', 'ground truth (gray: not annotated)')
 
 
 def draw_comparison(

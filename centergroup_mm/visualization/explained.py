@@ -67,7 +67,7 @@ class ExplainedPoses(Poses):
                 'There are no poses to draw: expected InstanceData with "keypoints", '
                 f'or a sample with such pred_instances; got {instances.all_keys()}.'
             )
-        # As the host: in a pipeline, where the keypoints came to lie.
+        # As the host does: after a pipeline, where it has moved the keypoints to.
         keypoints = instances.get('transformed_keypoints', instances.keypoints)
         keypoints = _array(keypoints)[..., :2].astype(float)
         visible = instances.get('keypoints_visible', np.ones(keypoints.shape[:2]))
@@ -109,12 +109,12 @@ class ExplainedPoses(Poses):
 
 
 def enlarge_points(points: np.ndarray, scale: float) -> np.ndarray:
-    """Where pixels (..., 2) come to lie on an image that is larger by a factor."""
+    """Where pixels (..., 2) lie on an image that is larger by a factor."""
     return (points + 0.5) * scale - 0.5
 
 
 def _array(values: 'np.ndarray | Tensor') -> np.ndarray:
-    # Told apart without torch, which may be absent.
+    # Not by asking for a tensor: torch may be absent.
     return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
 
 

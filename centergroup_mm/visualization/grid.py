@@ -81,7 +81,7 @@ def draw_people(
             :func:`person_color`; defaults to 0 to N - 1.
         scale (float): Enlargement; below 1 the image shrinks. Defaults to 1.5.
         regions (Sequence[Sequence[float]]): Boxes x, y, width, height in image pixels
-            to outline in grey.
+            to outline in gray.
 
     Returns:
         np.ndarray: (scale * H, scale * W, 3).

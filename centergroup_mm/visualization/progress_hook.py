@@ -46,7 +46,7 @@ class ProgressPicturesHook(Hook):
         path = Path(runner.work_dir, 'progress', f'iter_{done}.jpg')
         try:
             self._draw(runner, path)
-        # Whatever it is: a picture is not worth a training.
+        # Whatever it is: a picture must not end a training.
         except Exception as error:
             runner.logger.warning(
                 f'{path} could not be drawn: {type(error).__name__}: {error}'

@@ -31,7 +31,7 @@ def measure_loading(
     Args:
         config (Config): With a ``train_pipeline``.
         runs (int): Images that count.
-        progress (Callable): As of :func:`time_methods`.
+        progress (Callable): As in :func:`time_methods`.
         size (tuple[int, int]): Of the image, [w, h].
 
     Returns:

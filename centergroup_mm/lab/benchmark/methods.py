@@ -48,7 +48,7 @@ class Method:
         if settings.compile and self.config.model.head.type == 'CenterGroupHead':
             self.config.merge_from_dict({'model.head.grouping.compile_options': {}})
         self.config.merge_from_dict(overrides or {})
-        # A peer of which nobody flips images is not made to.
+        # No flip test for a model of others whose config has none.
         test_cfg = self.config.model.test_cfg
         self.flip = settings.flip and test_cfg.get('flip_test', False)
         test_cfg.flip_test = self.flip
@@ -57,7 +57,7 @@ class Method:
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('mmpose'):
             self.model = MODELS.build(self.config.model)
-        # Ours choose a format in evaluation, unless they are told.
+        # Models of this package choose the format in evaluation if it is not set.
         self.model.channels_last = settings.channels_last
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)

@@ -26,8 +26,8 @@ WITH_RESIDUAL = 'detector and residual CNN'
 class TrainingSteps:
     """Steps of one model: all of it, its detector, and that with the residual CNN.
 
-    What grouping costs in training is the first less the last. Candidates are those of
-    placed people, the gradients those of the detector's own maps.
+    The grouping costs the first less the last. Candidates are those of placed people,
+    gradients those of the detector's own maps.
 
     Args:
         method (Method): A CenterGroup, in float32 or under autocast.
@@ -70,7 +70,7 @@ class TrainingSteps:
         return sum(value for name, value in losses.items() if 'loss' in name)
 
     def _detector_loss(self) -> Tensor:
-        """As of a HigherHRNet, without the tags' loss, as CenterGroup trains it."""
+        """That of a HigherHRNet without its loss of the tags, as CenterGroup has it."""
         return self._heatmap_loss(self.model.extract_feat(self.method.inputs))
 
     def _heatmap_loss(self, features: Sequence[Tensor]) -> Tensor:
@@ -123,7 +123,7 @@ def measure_training(
         count (int): People per image.
         runs (int): Runs that count.
         warm_up (int): Runs before them.
-        progress (Callable): As of :func:`time_methods`.
+        progress (Callable): As in :func:`time_methods`.
 
     Returns:
         dict: ``method``, ``people``, ``steps`` (:class:`Spread` by name), ``bytes`` by

@@ -103,7 +103,7 @@ def _limb_like(canvas, rng, size, light, colors):
 
 
 def _dull(rng, colors):
-    """A color between the people's and grey."""
+    """A color between the people's and gray."""
     color = np.array(colors[rng.integers(len(colors))], float)
     return tuple(color + rng.uniform(0.2, 0.8) * (rng.uniform(60, 190) - color))
 

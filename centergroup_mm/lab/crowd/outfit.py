@@ -97,7 +97,7 @@ def sample_outfit(rng: np.random.Generator, palette: Palette) -> Outfit:
 
 
 def _sample_cloth(rng) -> Color:
-    """Return a grey, a muted or a strong color."""
+    """Return a gray, a muted or a strong color."""
     value, strength = rng.uniform(25, 240), rng.choice((0.1, 0.45, 0.9))
     return tuple(value * (1 - strength * rng.uniform(0, 1, 3)))
 

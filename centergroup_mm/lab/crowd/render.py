@@ -30,7 +30,7 @@ class Light:
         outline: Width of outlines, px.
         gradient: (2,) relative change of brightness across width and height.
         exposure: (3,) factor per color channel.
-        noise: Standard deviation of the sensor's noise, grey levels.
+        noise: Standard deviation of the sensor's noise, gray levels.
         blur: Standard deviation of the lens' blur, px; 0 for none.
     """
 

@@ -28,7 +28,7 @@ from ...visualization import (
 HEATMAPS = 'heatmaps'
 SHOWN = (*LAYERS, HEATMAPS)
 DEFAULT_SHOW = (('poses',), ('candidates', 'attention', 'centers'))
-# What stays legible on the image only if that is fainter.
+# Layers that can be seen only on a fainter image.
 ON_FADED = set(NEED_EXPLANATION) - {'centers'}
 MIN_SIZE = 640
 

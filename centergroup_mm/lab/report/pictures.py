@@ -44,7 +44,8 @@ def draw_poses(
         keypoint_threshold (float): Keypoints scoring less are not drawn.
 
     Returns:
-        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, that of a strip more.
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, or more where the
+            shorter one would have none.
     """
     fates = errors.matches.fates
     counted = np.flatnonzero(fates != PoseFate.LEFT_OUT)
@@ -72,7 +73,8 @@ def draw_errors(
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
 
     Returns:
-        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, that of a strip more.
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, or more where the
+            shorter one would have none.
     """
     scale = _scale(image)
     canvas = cv2.convertScaleAbs(resize_smoothly(image, scale), alpha=0.45)
@@ -133,7 +135,7 @@ def _draw_move(canvas, start, end, color) -> None:
 
 
 def _scale(image: np.ndarray) -> float:
-    # Of a strip, a row of pixels must be left.
+    # At least 1 px on the short side of extreme aspect ratios.
     return max(PICTURE_SIZE / max(image.shape[:2]), 1 / min(image.shape[:2]))
 
 
