@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 
 
 class Illustrator:
-    """Draws images one after the other; people keep their colors.
+    """Draws images one after the other, in colors that people keep.
 
     Those of the first method are numbered like in the image before, if that is a frame
     of the same video; those of the others like those of the first.
@@ -162,7 +162,7 @@ def illustrate(
             for _ in draw_source(source, target, methods):
                 progress.advance(task)
                 drawn += 1
-            # The number that a file states is an estimate, but not as bad as that.
+            # What a file says is an estimate, but not as bad as that.
             if drawn < 0.9 * source.num_frames:
                 print(
                     f'visualize: {source.path} holds {drawn} frames, though it says '
