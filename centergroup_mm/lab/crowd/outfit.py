@@ -30,9 +30,9 @@ class Outfit:
         torso, arm, leg, hand, foot: Colors of the clothes.
         arm_sleeve, leg_sleeve: How far cloth reaches down a limb, 0 to 2, in
             segments of the limb.
-        hat: Color of a cap, or None.
-        jacket: Whether the front shows a zip line down to the belt.
-        pattern: Index of the cloth pattern.
+        hat (Color | None): Color of a cap, or None.
+        jacket (bool): Whether the front shows a zip line down to the belt.
+        pattern (int): Index of the cloth pattern.
     """
 
     skin: Color
