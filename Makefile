@@ -14,7 +14,7 @@ help:
 	@echo '             JOBS=4 for four files at a time; two need about 8 GiB of memory)'
 	@echo 'make env     the environment alone, in .venv (nothing to do when it stands);'
 	@echo '             OPS=1 adds the compiled operators of mmcv, OPS=0 takes them away'
-	@echo 'make lint    check the style and the types of the code;  make format  mends style'
+	@echo 'make lint    check the style and the types of the code;  make format  fixes style'
 	@echo 'make clean   remove builds and caches, but not .venv, data and work_dirs'
 
 env:

@@ -53,9 +53,9 @@ def check_version(name: str, found: str, minimum: str) -> None:
     """Refuse a version older than the oldest supported one.
 
     Args:
-        name: Import name of the package, used in the message.
-        found: Its version, local parts (``+cu121``) allowed.
-        minimum: Oldest supported version.
+        name (str): Import name of the package, used in the message.
+        found (str): Its version, local parts (``+cu121``) allowed.
+        minimum (str): Oldest supported version.
 
     Raises:
         ImportError: If ``found`` is older than ``minimum`` or is no version.
@@ -212,7 +212,7 @@ def host_tool(name: str) -> Path:
     """Find one of MMPose's own command-line scripts.
 
     Args:
-        name: Path below MMPose's ``tools``, for example ``train.py``.
+        name (str): Path below MMPose's ``tools``, for example ``train.py``.
 
     Returns:
         The script in an installed MMPose, or in a checkout that is installed

@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Callable[..., NoReturn]:
     """Give out an operator that cannot be called.
 
     Args:
-        name: Of the operator, as ``nms``.
+        name (str): Of the operator, as ``nms``.
 
     Raises:
         AttributeError: For names such as ``__path__``, by which Python asks a module

@@ -1,5 +1,5 @@
 # The baseline of centergroup_tiny.py: the same backbone, heatmaps, data and schedule,
-# joints regressed from the center.
+# keypoints regressed from the center.
 _base_ = [
     '_base_/crowd_tiny.py',
     '_base_/method_centernet.py',

@@ -12,7 +12,7 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 
@@ -139,6 +139,50 @@ def run_cli() -> Callable[..., subprocess.CompletedProcess]:
                 f'{result.stdout[-8000:]}'
             )
         return result
+
+    return run
+
+
+@pytest.fixture
+def run_without(
+    repo_root: Path, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess]:
+    """Run Python where some packages are absent.
+
+    Called as ``run_without(absent, arguments, check=True)``: top-level names of
+    packages, and what ``python`` is given. The working folder is ``tmp_path``. Returns
+    the ``CompletedProcess``, with ``stdout`` and ``stderr`` as text.
+    """
+
+    def run(
+        absent: Iterable[str], arguments: Sequence[str | Path], check: bool = True
+    ) -> subprocess.CompletedProcess:
+        site = tmp_path / 'without'
+        site.mkdir(exist_ok=True)
+        # Python runs this file before anything else.
+        (site / 'sitecustomize.py').write_text(
+            'import sys\n'
+            f'absent = {sorted(absent)!r}\n'
+            'class Blocker:\n'
+            '    def find_spec(self, name, path=None, target=None):\n'
+            '        if name.split(".")[0] in absent:\n'
+            '            raise ModuleNotFoundError(name + " is blocked", name=name)\n'
+            'sys.meta_path.insert(0, Blocker())\n'
+            # Whether a package is there is asked before it is imported.
+            'import importlib.util as util\n'
+            'find = util.find_spec\n'
+            'util.find_spec = lambda n, p=None: None if n in absent else find(n, p)\n'
+        )
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, 'PYTHONPATH': f'{site}{os.pathsep}{repo_root}'},
+            capture_output=True,
+            text=True,
+        )
+        if check and done.returncode:
+            pytest.fail(f'{arguments}\n{done.stdout}{done.stderr}')
+        return done
 
     return run
 

@@ -5,7 +5,7 @@ All three start where CenterGroup starts in the paper, from one detector, a High
 with centers trained with associative embedding, and go on with the same data, seed,
 schedule and number of iterations; associative embedding too, so that the total is the
 same. Each is tested on held-out crowds of rising crowding: with its own heatmaps; with
-true centers, so that nobody is missed for want of one; and with all heatmaps true,
+true centers, so that every person has one; and with all heatmaps true,
 which leaves only the grouping.
 
 Every training and every test leaves its result in the work folder, and what is already

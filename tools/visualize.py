@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw poses, and why each joint went to its person, on images and videos.
+"""Draw poses, and why each keypoint went to its person, on images and videos.
 
 Every --model has columns of its own in the picture, one for each --show:
 
@@ -16,7 +16,7 @@ the same color and number in all columns. What can be shown:
   candidates  all keypoint candidates, faint where unlikely
   pairs       centers and all candidates, as opaque as the attention
   attention   the same where the attention is over 0.5 and the keypoint visible
-  runner-ups  of one person (--person), what else its joints might have been, and
+  runner-ups  of one person (--person), what else its keypoints might have been, and
               whose that is
   heatmaps    the highest of all keypoint heatmaps
 

@@ -3,6 +3,7 @@
 
 from .download import URL_PREFIXES, download
 from .errors import CheckpointFileError, shown_name
+from .finite import not_finite
 from .reader import read_checkpoint
 from .safetensors_file import safetensors_bytes
 
@@ -10,6 +11,7 @@ __all__ = [
     'URL_PREFIXES',
     'CheckpointFileError',
     'download',
+    'not_finite',
     'read_checkpoint',
     'safetensors_bytes',
     'shown_name',

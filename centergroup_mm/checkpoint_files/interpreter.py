@@ -14,13 +14,11 @@ from typing import Any, BinaryIO
 
 from .budget import Budget
 from .errors import RefusedError, shown
+from .objects import Function, Pending, StandIn, checked_key, kind_of, set_versions
 
 # What an instruction may cost in memory: the largest object that one makes is a set.
 _INSTRUCTION_COST = 128
 _SET_COST = 256
-# Python hashes greater integers to ones that a file can make collide.
-_LARGEST_KEY = 2**60
-_LONGEST_KEY = 1000
 
 _CONSTANTS = {'NONE': None, 'NEWTRUE': True, 'NEWFALSE': False}
 _NUMBERS = {'BININT', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT'}
@@ -32,36 +30,6 @@ _NEW_CONTAINERS = {'EMPTY_TUPLE': tuple, 'EMPTY_LIST': list, 'EMPTY_DICT': dict}
 _TUPLE_SIZES = {'TUPLE1': 1, 'TUPLE2': 2, 'TUPLE3': 3}
 _MAPPINGS = (dict, OrderedDict, Counter)
 _COPIED = (str, bytes, bytearray, list, tuple, *_MAPPINGS)
-
-
-class Function:
-    """Something that a file can call, but neither look into nor alter."""
-
-    __slots__ = ('call',)
-
-    def __init__(self, call: Callable) -> None:
-        self.call = call
-
-
-class Pending:
-    """An object between its creation and its state.
-
-    Args:
-        build (Callable): Makes the object of the state that the file gives it.
-    """
-
-    __slots__ = ('build', 'built', 'value')
-
-    def __init__(self, build: Callable) -> None:
-        self.build = build
-        self.built = False
-        self.value: Any = None
-
-
-class StandIn:
-    """Takes the place of what is not served; calls and changes have no effect."""
-
-    __slots__ = ()
 
 
 class Interpreter:
@@ -174,7 +142,7 @@ class Interpreter:
         if type(target) is kind:
             extend(target, items)
         elif type(target) is not StandIn:
-            raise RefusedError(f'adds items to {_kind(target)}. Do not use it.')
+            raise RefusedError(f'adds items to {kind_of(target)}. Do not use it.')
 
     def _set_item(self, _argument: Any) -> None:
         value, key = self._stack.pop(), self._stack.pop()
@@ -188,7 +156,7 @@ class Interpreter:
         if type(target) is StandIn:
             return
         if type(target) not in _MAPPINGS:
-            raise RefusedError(f'sets entries of {_kind(target)}. Do not use it.')
+            raise RefusedError(f'sets entries of {kind_of(target)}. Do not use it.')
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[checked_key(key)] = value
 
@@ -243,7 +211,7 @@ class Interpreter:
         if type(function) is StandIn:
             return function
         if type(function) is not Function or type(arguments) is not tuple:
-            raise RefusedError(f'calls {_kind(function)}. Do not use it.')
+            raise RefusedError(f'calls {kind_of(function)}. Do not use it.')
         self._charge_for_copies(arguments)
         return function.call(*arguments)
 
@@ -263,9 +231,9 @@ class Interpreter:
                 target.built = True
             self._stack[-1] = target.value
         elif type(target) is OrderedDict:
-            _set_versions(target, state)
+            set_versions(target, state)
         elif type(target) is not StandIn:
-            raise RefusedError(f'alters {_kind(target)}. Do not use it.')
+            raise RefusedError(f'alters {kind_of(target)}. Do not use it.')
 
     def _persistent(self, _argument: Any) -> None:
         identity = self._stack.pop()
@@ -301,43 +269,3 @@ _STEPS = {
     'BUILD': Interpreter._build,
     'BINPERSID': Interpreter._persistent,
 }
-
-
-def checked_key(key: Any) -> Any:
-    """Let only such keys of dictionaries and sets pass as are hashed in no time.
-
-    Hashing a tuple of tuples, or many that were made to collide, may take for ever.
-
-    Raises:
-        RefusedError: For any other.
-    """
-    parts = key if type(key) is tuple and len(key) < _LONGEST_KEY else (key,)
-    for part in parts:
-        if part is None or type(part) in (bool, float, StandIn):
-            continue
-        if type(part) in (str, bytes) and len(part) < _LONGEST_KEY:
-            continue
-        if type(part) is not int or abs(part) >= _LARGEST_KEY:
-            raise RefusedError(
-                f'has a key that is {_kind(part)}; expected short texts or numbers. '
-                'Do not use it.'
-            )
-    return key
-
-
-def _kind(value: Any) -> str:
-    """What a value is, without a look into it."""
-    return f'an object of type {type(value).__name__}'
-
-
-def _set_versions(target: OrderedDict, state: Any) -> None:
-    """Keep of a state dict's attributes the versions of the modules."""
-    found = state.get('_metadata') if type(state) is dict else None
-    if type(found) in (dict, OrderedDict):
-        target._metadata = OrderedDict(
-            (key, {'version': entry['version']})
-            for key, entry in found.items()
-            if type(key) is str
-            and type(entry) is dict
-            and type(entry.get('version')) is int
-        )

@@ -10,10 +10,10 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from .errors import RefusedError
-from .interpreter import StandIn
+from .objects import StandIn
 
 _MAX_DEPTH = 100
-# A tree may refer to one branch from many places; whoever walks it meets all of them.
+# A tree may refer to one branch from many places: a walk meets it each time.
 _MAX_ENTRIES = 2_000_000
 _LEAVES = (
     *(type(None), bool, int, float, complex, str, bytes, bytearray),

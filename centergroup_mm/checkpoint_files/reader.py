@@ -33,7 +33,7 @@ def read_checkpoint(
     Args:
         path (str | Path): A file written by ``torch.save`` (either format) or by
             safetensors.
-        map_location (MapLocation): Where tensors shall be, as of ``torch.load``; by
+        map_location (MapLocation): Where tensors shall be, as for ``torch.load``; by
             default on the CPU.
         stand_ins (bool): Whether objects of other libraries become stand-ins without
             effect; by default they are an error.
@@ -64,7 +64,7 @@ def read_checkpoint(
             check_plain(content)
         except RefusedError as refused:
             raise CheckpointFileError(f'{name} {refused}') from None
-        except Exception as error:  # bytes at random can fail in any way
+        except Exception as error:  # random bytes can fail in any way
             reason = shown(str(error).split('\n')[0])
             raise CheckpointFileError(
                 f'{name} ({size:,} bytes) cannot be read as a checkpoint: '

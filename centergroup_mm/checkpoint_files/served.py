@@ -16,7 +16,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from .errors import RefusedError
-from .interpreter import Function, Pending, StandIn, checked_key
+from .objects import Function, Pending, StandIn, checked_key
 from .storages import (
     BYTES,
     DTYPES,

@@ -102,7 +102,7 @@ def place(
     Args:
         memory (torch.UntypedStorage): On the CPU.
         location (str): The device that it was saved from.
-        map_location (MapLocation): As of ``torch.load``; by default the CPU, whatever
+        map_location (MapLocation): As in ``torch.load``; by default the CPU, whatever
             device a file names.
     """
     if callable(map_location):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COCO's formats and measures: annotated people, poses, and how alike they are.
+"""COCO's formats and measures: annotated people, poses, and their similarity.
 
 Nothing here needs more than numpy.
 """
@@ -12,8 +12,10 @@ from .crowding import (
     crowd_index,
     crowd_level,
     image_ids_by_crowd_level,
+    most_crowded,
     with_crowd_indices,
 )
+from .people import People
 from .poses import Poses, load_poses, poses_from_records, poses_to_records
 from .rle import decode_rle, encode_rle
 from .similarity import (
@@ -30,6 +32,7 @@ __all__ = [
     'CROWD_LEVELS',
     'SIZE_BORDERS',
     'ImageTruth',
+    'People',
     'Poses',
     'Truth',
     'area_levels',
@@ -41,6 +44,7 @@ __all__ = [
     'keypoint_similarity',
     'load_poses',
     'load_truth',
+    'most_crowded',
     'object_keypoint_similarity',
     'poses_from_records',
     'poses_to_records',

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from math import inf
 from reprlib import repr as short_repr
+from typing import TypeGuard
 
 # No image is nearly as large: a coordinate in pixels beyond it is a mistake.
 COORDINATE_LIMIT = 1e7
@@ -155,7 +156,7 @@ class AnnotationChecker:
 
     def _check_lengths(self, annotations: Iterable[dict]) -> None:
         """Tell a metainfo of other types from a single broken annotation."""
-        lengths = Counter()
+        lengths: Counter[int] = Counter()
         for annotation in annotations:
             keypoints = annotation.get('keypoints')
             if isinstance(keypoints, list) and keypoints:
@@ -230,11 +231,11 @@ class AnnotationChecker:
         return ValueError(f'{self.path}: {fault}.')
 
 
-def _is_integer(value: object) -> bool:
+def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

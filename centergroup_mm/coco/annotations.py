@@ -110,7 +110,7 @@ def split_categories(content: dict) -> tuple[set[int], set[int]]:
 
 def group_by_image(annotations: Iterable[dict]) -> dict[int, list[dict]]:
     """Annotations of each image id, in the file's order."""
-    groups = defaultdict(list)
+    groups: defaultdict[int, list[dict]] = defaultdict(list)
     for annotation in annotations:
-        groups[annotation.get('image_id')].append(annotation)
+        groups[annotation['image_id']].append(annotation)
     return groups

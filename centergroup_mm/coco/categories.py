@@ -13,7 +13,7 @@ def as_one_category(content: dict, path: str) -> tuple[dict, str]:
     Categories without keypoints, where others have some, stay as they are.
 
     Args:
-        content (dict): As of :func:`read_annotation_file`; it is not changed.
+        content (dict): As in :func:`read_annotation_file`; it is not changed.
         path (str): Name of the annotation file, for the messages.
 
     Returns:

@@ -3,10 +3,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from .truth import ImageTruth, Truth
+from .truth import ImageTruth, Truth, load_truth
 
 CROWD_LEVELS = ('easy', 'medium', 'hard')
 # The CrowdPose paper says 0.1; its evaluation code, and with it every published
@@ -92,7 +93,7 @@ def image_ids_by_crowd_level(
     Raises:
         ValueError: If an image has no ``crowdIndex``.
     """
-    groups = {level: [] for level in CROWD_LEVELS}
+    groups: dict[str, list[int]] = {level: [] for level in CROWD_LEVELS}
     for image in truth.images.values():
         groups[crowd_level(image, borders)].append(image.image_id)
     return groups
@@ -101,3 +102,36 @@ def image_ids_by_crowd_level(
 def area_levels(areas: np.ndarray, borders: Sequence[float]) -> np.ndarray:
     """Which part each area is in, 0 to ``len(borders)``; borders go to the larger."""
     return np.searchsorted(borders, areas, side='right')
+
+
+def most_crowded(ann_file: str | Path, count: int) -> Truth:
+    """The images of highest ``crowdIndex``, the most crowded first.
+
+    Equally crowded ones are ordered by their number of annotated people, then by their
+    place in the file.
+
+    Args:
+        ann_file (str | Path): COCO format with ``crowdIndex`` on every image.
+        count (int): How many, all at most.
+
+    Returns:
+        Truth: The file's, with these images and no others.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If an image has no ``crowdIndex``, or the file is broken.
+    """
+    truth = load_truth(ann_file, use_area=False, need_keypoints=False)
+
+    def rank(image: ImageTruth) -> tuple[float, int]:
+        if image.crowd_index is None:
+            raise ValueError(
+                f'{truth.ann_file}: image {image.image_id} has no "crowdIndex"; '
+                'expected a file in the format of CrowdPose or of tools/make_crowd.py.'
+            )
+        return -image.crowd_index, -len(image)
+
+    images = sorted(truth.images.values(), key=rank)
+    chosen = {image.image_id: image for image in images[:count]}
+    annotations = [a for a in truth.annotations if a['image_id'] in chosen]
+    return replace(truth, images=chosen, annotations=annotations)

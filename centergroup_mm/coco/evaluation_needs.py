@@ -17,7 +17,7 @@ def check_evaluation(
     use_area: bool = True,
     iou_type: str = 'keypoints',
 ) -> list[str]:
-    """Check that an evaluation by CocoMetric can be made and means something.
+    """Check that CocoMetric can evaluate, and that its numbers mean something.
 
     Args:
         path (str): Name of the annotation file, for the messages.
@@ -26,8 +26,8 @@ def check_evaluation(
         category (int): The category that predictions have.
         num_keypoints (int): Keypoint types of the predictions.
         num_sigmas (int): Numbers in the metainfo's ``sigmas``.
-        use_area (bool): As of CocoMetric. Defaults to True.
-        iou_type (str): As of CocoMetric. Defaults to 'keypoints'.
+        use_area (bool): As in CocoMetric. Defaults to True.
+        iou_type (str): As in CocoMetric. Defaults to 'keypoints'.
 
     Returns:
         list[str]: Sentences on what makes the numbers worse than the poses.

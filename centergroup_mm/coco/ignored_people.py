@@ -48,7 +48,9 @@ def describe_ignored(
         str: Like "2 of 9 people: 1 marked as a crowd (the first is annotation 7), ...",
         empty if there is none.
     """
-    first, counts, total = {}, {}, 0
+    first: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    total = 0
     for annotation in annotations:
         total += 1
         reason = reason_of(annotation)

@@ -3,11 +3,12 @@
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from .people import People
 from .truth import Truth
 
 
@@ -53,6 +54,24 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def people(self, keypoint_thr: float) -> People:
+        """The people with those keypoints that score at least so much.
+
+        None is occluded, for a model does not say.
+        """
+        shown = self.keypoint_scores >= keypoint_thr
+        return People(self.keypoints, np.where(shown, 2, 0))
+
+    def select(self, kept: np.ndarray) -> 'Poses':
+        """Some of the poses, by a mask (N,) or indices."""
+        return replace(
+            self,
+            keypoints=self.keypoints[kept],
+            keypoint_scores=self.keypoint_scores[kept],
+            scores=self.scores[kept],
+            boxes=None if self.boxes is None else self.boxes[kept],
+        )
 
     @classmethod
     def empty(cls, num_keypoints: int) -> 'Poses':
@@ -111,7 +130,7 @@ def poses_from_records(
             f'{source} holds a {type(records).__name__}; expected a list of poses in '
             "COCO's results format."
         )
-    groups = {image_id: [] for image_id in truth.images}
+    groups: dict[int, list[dict]] = {image_id: [] for image_id in truth.images}
     for index, record in enumerate(records):
         _check(record, f'{source}: pose number {index}', truth)
         groups[record['image_id']].append(record)
@@ -197,7 +216,7 @@ def poses_to_records(poses: Mapping[int, Poses], category_id: int) -> list[dict]
                 keypoints=triplet.ravel().tolist(),
                 score=float(found.scores[index]),
             )
-            if has_boxes:
+            if has_boxes and found.boxes is not None:
                 record['bbox'] = found.boxes[index].tolist()
             records.append(record)
     return records

@@ -53,7 +53,7 @@ def object_keypoint_similarity(
 def region_similarity(
     poses: np.ndarray, boxes: np.ndarray, areas: np.ndarray, sigmas: np.ndarray
 ) -> np.ndarray:
-    """COCO's likeness of poses to ignore regions, by how far keypoints lie outside.
+    """COCO's similarity of poses and ignore regions, by how far keypoints lie outside.
 
     Nothing counts as outside within a box's width to its left and right and its height
     above and below.

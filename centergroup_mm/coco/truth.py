@@ -12,19 +12,20 @@ from .annotations import group_by_image, read_annotation_file, split_categories
 from .categories import as_one_category
 from .evaluation_needs import check_sizes
 from .ignored_people import ignored_in_evaluation
+from .people import People
 from .similarity import BODY_AREA_RATIO
 
 
 @dataclass(frozen=True)
-class ImageTruth:
+class ImageTruth(People):
     """Annotated persons of one image: G of K keypoints, and R ignore regions.
 
     Attributes:
+        keypoints (np.ndarray): (G, K, 2) in image pixels.
+        visibility (np.ndarray): (G, K); 0 not labelled, 1 occluded, 2 visible.
         image_id (int): As in the file.
         file_name (str): As in the file.
         crowd_index (float | None): CrowdPose's ``crowdIndex``, 0 (apart) to 1.
-        keypoints (np.ndarray): (G, K, 2) in image pixels.
-        visibility (np.ndarray): (G, K); 0 not labelled, 1 occluded, 2 visible.
         areas (np.ndarray): (G,) in px^2, by which distances are judged.
         boxes (np.ndarray): (G, 4) x, y, width, height in image pixels.
         region_boxes (np.ndarray): (R, 4) boxes of crowds and of persons without
@@ -35,20 +36,10 @@ class ImageTruth:
     image_id: int
     file_name: str
     crowd_index: float | None
-    keypoints: np.ndarray
-    visibility: np.ndarray
     areas: np.ndarray
     boxes: np.ndarray
     region_boxes: np.ndarray
     region_areas: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.areas)
-
-    @property
-    def labelled(self) -> np.ndarray:
-        """(G, K), True where a keypoint is annotated, occluded or not."""
-        return self.visibility > 0
 
 
 @dataclass(frozen=True)
@@ -104,9 +95,9 @@ def load_truth(
         num_keypoints (int | None): K of the dataset's metainfo. Defaults to the number
             of names in the file's "keypoints" of the category.
         use_area (bool): Whether to judge distances by the annotated ``area``; otherwise
-            by 0.53 of the box's, as for CrowdPose. The same as of ``CocoMetric``.
+            by 0.53 of the box's, as for CrowdPose. The same as in ``CocoMetric``.
             Defaults to True.
-        iou_type (str): As of ``CocoMetric``; 'keypoints_crowd' for CrowdPose. Defaults
+        iou_type (str): As in ``CocoMetric``; 'keypoints_crowd' for CrowdPose. Defaults
             to 'keypoints'.
         merge_categories (bool): Whether several categories with the same keypoints are
             taken as one, as by the dataset's argument. Defaults to False.

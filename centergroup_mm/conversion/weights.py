@@ -6,13 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..checkpoint_files import (
     URL_PREFIXES,
     CheckpointFileError,
     download,
+    not_finite,
     read_checkpoint,
     shown_name,
 )
@@ -68,7 +68,7 @@ def read_source(source: str | Path, stand_ins: bool = False) -> Any:
 
 
 def in_own_memory(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Copy the weights that are parts of something greater, which would be kept too.
+    """Copy the weights that are views of a larger memory, which would be saved whole.
 
     Args:
         weights (Mapping[str, Tensor]): Weights by name.
@@ -106,17 +106,7 @@ def describe_infinite(weights: Mapping[str, Tensor]) -> str | None:
     Returns:
         str | None: How many there are and the first names; None if there are none.
     """
-    # The memory is looked at, not the weights: a small one may pass for a huge weight.
-    finite = {
-        (weight.data_ptr(), weight.dtype): bool(torch.isfinite(_memory(weight)).all())
-        for weight in weights.values()
-        if weight.is_floating_point() or weight.is_complex()
-    }
-    wrong = [
-        key
-        for key, weight in weights.items()
-        if not finite.get((weight.data_ptr(), weight.dtype), True)
-    ]
+    wrong = not_finite(weights)
     if not wrong:
         return None
     more = ', ...' if len(wrong) > SHOWN else ''
@@ -124,9 +114,3 @@ def describe_infinite(weights: Mapping[str, Tensor]) -> str | None:
         f'{len(wrong)} of {len(weights)} weights that are not finite (NaN or '
         f'infinite): {", ".join(wrong[:SHOWN])}{more}'
     )
-
-
-def _memory(weight: Tensor) -> Tensor:
-    """All numbers of a weight's storage."""
-    numbers = torch.empty(0, dtype=weight.dtype).set_(weight.untyped_storage())
-    return numbers.float() if weight.dtype.itemsize == 1 else numbers

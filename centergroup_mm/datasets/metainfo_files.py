@@ -19,7 +19,7 @@ def load_metainfo(metainfo: dict) -> dict:
             files in ``configs/_base_/datasets``, or the content of such a file.
 
     Returns:
-        dict: As of the host's :func:`parse_pose_metainfo`.
+        dict: As in the host's :func:`parse_pose_metainfo`.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -57,7 +57,7 @@ class PersonAnnotationMixin:
     Args:
         data_mode (str): Must be 'bottomup', the default.
         use_area (bool): Whether annotations need an ``area`` in testing; give the same
-            as of ``CocoMetric``. Defaults to True, but to False for CrowdPose.
+            as in ``CocoMetric``. Defaults to True, but to False for CrowdPose.
         merge_categories (bool): Whether several categories with the same keypoints are
             taken, and evaluated, as one. ``CocoMetric`` then goes without an
             ``ann_file`` of its own. Defaults to False, where they are an error.

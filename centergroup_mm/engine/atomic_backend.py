@@ -12,7 +12,7 @@ from ..files import write_atomically
 
 @register_backend('atomic_local')
 class AtomicLocalBackend(LocalBackend):
-    """mmengine's local files, written atomically and removed when told.
+    """mmengine's local files, written atomically; removals can be deferred.
 
     Within :meth:`deferred_removal` files are removed only at its end, and not at
     all if an error ends it: a replacement is whole before the old file goes.

@@ -39,7 +39,7 @@ class AtomicCheckpointHook(CheckpointHook):
     """
 
     def before_run(self, runner) -> None:
-        """Take the folder and mend ``last_checkpoint``, which is read right after.
+        """Take the folder and correct ``last_checkpoint``, which is read right after.
 
         Raises:
             FolderInUse: If another training has the folder.
@@ -52,7 +52,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 self._take_folder(runner, folder)
             if runner._resume and runner._load_from is None:
                 self._put_earlier_aside(runner, folder)
-                self._mend_pointer(runner, folder)
+                self._correct_pointer(runner, folder)
         barrier()
 
     def before_train(self, runner) -> None:
@@ -133,7 +133,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'now in {aside}: this one starts afresh.'
             )
 
-    def _mend_pointer(self, runner, folder: CheckpointFolder) -> None:
+    def _correct_pointer(self, runner, folder: CheckpointFolder) -> None:
         """Point ``last_checkpoint`` to the newest whole checkpoint if it must.
 
         Raises:

@@ -168,8 +168,8 @@ def load_from_local(filename: str, map_location: Any = None) -> NamedEntries:
     """Load a file, in place of mmengine's loader of this name.
 
     Args:
-        filename: The path; ``~`` is the home folder.
-        map_location: As in ``torch.load``, with the CPU as the default.
+        filename (str): The path; ``~`` is the home folder.
+        map_location (MapLocation): As in ``torch.load``, with the CPU as the default.
 
     Returns:
         What :func:`for_host` makes of the content.
@@ -188,8 +188,8 @@ def load_from_http(filename: str, map_location: Any = None) -> NamedEntries:
     """Download a checkpoint and load it, in place of mmengine's loader of this name.
 
     Args:
-        filename: URL, ``http://`` or ``https://``; kept where ``torch.hub`` does.
-        map_location: As in :func:`load_from_local`.
+        filename (str): URL, ``http://`` or ``https://``; kept where ``torch.hub`` does.
+        map_location (MapLocation): As in :func:`load_from_local`.
 
     Returns:
         What :func:`for_host` makes of the content.

@@ -31,7 +31,7 @@ def start_worker(
     """Begin a data worker's life.
 
     Torch's workers survive a trainer that is killed, blocked in a pipe that nobody
-    reads; and one that cannot hand over a batch for want of shared memory drops it,
+    reads; and one that finds no shared memory for a batch drops it,
     for which the trainer waits for ever.
 
     Args:
@@ -52,7 +52,7 @@ def has_no_shared_memory() -> bool:
 
 
 def memory_advice() -> str:
-    """What to do when data workers die, which mostly is for want of memory."""
+    """What to do when data workers die, mostly for lack of memory."""
     shared = ''
     if SHARED_MEMORY.is_dir():
         usage = shutil.disk_usage(SHARED_MEMORY)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training stops where its numbers stop being numbers."""
+"""Stop a training when a loss, gradient or weight is NaN or infinite."""
 
 import math
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from ..checkpoint_files import not_finite
 from .checkpoint_folder import is_whole, named_checkpoint
 
 # Mixed precision skips steps whose gradients overflow and halves its scale each time.
@@ -61,9 +62,8 @@ class StopIfNotFiniteHook(Hook):
             NotFiniteError: If one is not finite.
         """
         for part in ('state_dict', 'ema_state_dict', 'optimizer'):
-            for name, tensor in _tensors(checkpoint.get(part), part):
-                if not torch.isfinite(tensor).all():
-                    self._stop(runner, f'{name} is not finite and will not be saved')
+            for name in not_finite(dict(_tensors(checkpoint.get(part), part))):
+                self._stop(runner, f'{name} is not finite and will not be saved')
 
     def _gradient_norm(self, runner) -> float:
         """Norm at the last step, 0 if gradients are not clipped."""
@@ -89,10 +89,9 @@ def _number(value: torch.Tensor | float) -> float:
 
 
 def _tensors(part, name: str):
-    """Yield the tensors of floating-point numbers in nested containers, and names."""
+    """Yield the tensors in nested containers, and names for them."""
     if isinstance(part, torch.Tensor):
-        if part.is_floating_point():
-            yield name, part
+        yield name, part
     elif isinstance(part, dict):
         for key, value in part.items():
             yield from _tensors(value, f'{name}.{key}')

@@ -75,7 +75,7 @@ class ExactResumeHook(Hook):
                 )
 
     def before_train(self, runner) -> None:
-        """Put the gradients back, and the random states when their time comes."""
+        """Put the gradients back, and arrange for the random states."""
         if self._state is None:
             if is_main_process():
                 Path(runner.work_dir, VALIDATED).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from mmpose.registry import DATASETS
 
 from ..coco import Poses, Truth, load_truth
 from ..files import write_atomically
-from .benchmark.oracle import TrueHeatmaps
+from .benchmark.people import ShowingDetector, draw_truth
 from .benchmark.prediction import TimedPrediction, predict_images
 from .command_line import progress_bar
 from .comparison_table import write_comparison
@@ -165,13 +165,14 @@ class Comparison:
         truth = load_truth(crowd / 'annotations' / 'val.json')
         before = None
         if (replaced := HEATMAPS[heatmaps]) is not None:
-            model.head.detector = detector = TrueHeatmaps(
-                model.head.detector, **replaced
+            flip_types = [*dataset.metainfo['flip_indices'], truth.num_keypoints]
+            model.head.detector = detector = ShowingDetector(
+                model.head.detector, flip_types, **replaced
             )
 
             def before(sample):
                 image = truth[sample.metainfo['img_id']]
-                detector.show(sample, image.keypoints, image.visibility)
+                detector.show(draw_truth(sample, image))
 
         show = progress_bar(f'{config.stem}, {crowd.name}, {heatmaps}')
         predictions = list(show(predict_images(model, dataset, before), len(dataset)))

@@ -4,7 +4,6 @@
 import json
 import os
 import time
-from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import cv2
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer
 
-from ..visualization import AnnotatedImage, draw_comparison, most_crowded
+from ..coco import Truth, most_crowded
+from ..visualization import draw_comparison
 from .command_line import progress_bar
 from .configs import CONFIGS
 from .crowd import CrowdSpec, generate_crowd
@@ -84,14 +84,14 @@ class Demo:
                     'test_nearest_likely', NEAREST_LIKELY
                 ),
             }
-        images = most_crowded(self.data_root / 'annotations' / 'val.json', PICTURES)
+        crowded = most_crowded(self.data_root / 'annotations' / 'val.json', PICTURES)
         with self.step('Poses by MMPoseInferencer'):
-            predictions = self.infer(images)
+            predictions = self.infer(crowded)
         with self.step('Picture grid'):
-            picture = draw_comparison(self.data_root / 'val', images, predictions)
+            picture = draw_comparison(self.data_root / 'val', crowded, predictions)
             if not cv2.imwrite(str(self.grid), picture):
                 raise OSError(f'{self.grid} could not be written')
-            print(f'{self.grid}: the {len(images)} most crowded held-out images')
+            print(f'{self.grid}: the {len(crowded)} most crowded held-out images')
         with self.step('Report'):
             self.report = write_demo_report(
                 self.work_dir,
@@ -99,7 +99,7 @@ class Demo:
                 self.checkpoint,
                 results,
                 self.work_dir / 'test' / RESULTS,
-                images,
+                crowded,
                 predictions,
             )
             print(f'{self.report}: to be opened in a browser')
@@ -155,12 +155,13 @@ class Demo:
             + ['--cfg-options', *overrides] * bool(overrides)
         )
 
-    def infer(self, images: Sequence[AnnotatedImage]) -> list[list[dict]]:
+    def infer(self, crowded: Truth) -> list[list[dict]]:
         self.config.model.test_cfg.score_thr = SCORE_THR
         inferencer = MMPoseInferencer(
             pose2d=self.config, pose2d_weights=str(self.checkpoint)
         )
-        paths = [str(self.data_root / 'val' / image.file_name) for image in images]
+        names = [image.file_name for image in crowded.images.values()]
+        paths = [str(self.data_root / 'val' / name) for name in names]
         results = inferencer(paths, vis_out_dir=str(self.pictures))
         predictions = [result['predictions'][0] for result in results]
         print(f'{self.pictures}: poses that score at least {SCORE_THR}')

@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.config import Config
 from mmpose.apis import inference_bottomup, init_model
 
+from ..coco import ImageTruth, Truth
 from ..visualization import (
-    AnnotatedImage,
     comparison_tiles,
     draw_attention,
     read_training_log,
@@ -43,7 +43,7 @@ def write_demo_report(
     checkpoint: Path,
     metrics: dict[str, dict[str, float]],
     results: Path,
-    images: Sequence[AnnotatedImage],
+    crowded: Truth,
     predictions: Sequence[Sequence[dict]],
 ) -> Path:
     """Write report.html and report.json.
@@ -54,7 +54,7 @@ def write_demo_report(
         checkpoint (Path): The model.
         metrics (dict[str, dict[str, float]]): CocoMetric's, by way of grouping.
         results (Path): The results file of the model.
-        images (Sequence[AnnotatedImage]): To be shown.
+        crowded (Truth): The images to be shown.
         predictions (Sequence[Sequence[dict]]): Their poses, of an inferencer.
 
     Returns:
@@ -66,7 +66,7 @@ def write_demo_report(
         way: {name: found[key] for key, name in METRICS.items()}
         for way, found in metrics.items()
     }
-    crowded = images[:ATTENTION_IMAGES]
+    most = list(crowded.images.values())[:ATTENTION_IMAGES]
     sections = [
         precision_section(
             values,
@@ -79,7 +79,7 @@ def write_demo_report(
             'The most crowded held-out images',
             f'Left to right: {"; ".join(TITLES)}. Rings are occluded keypoints. No '
             'selection but by crowding.',
-            comparison_tiles(data.image_folder, images, predictions),
+            comparison_tiles(data.image_folder, crowded, predictions),
             TITLES,
             compact=True,
         ),
@@ -87,7 +87,7 @@ def write_demo_report(
             'Attention of the most crowded',
             'What each person’s center (diamond) attends to, as opaque as the '
             'attention; only what has more than half of it; and the poses that follow.',
-            attention_pictures(config, checkpoint, data.image_folder, crowded),
+            attention_pictures(config, checkpoint, data.image_folder, most),
             list(ATTENTION),
         ),
         *error_sections(errors, data.image_folder, data.skeleton),
@@ -103,7 +103,7 @@ def write_demo_report(
 
 
 def attention_pictures(
-    config: Config, checkpoint: Path, folder: Path, images: Sequence[AnnotatedImage]
+    config: Config, checkpoint: Path, folder: Path, images: Sequence[ImageTruth]
 ) -> list[tuple[list[np.ndarray], str]]:
     """Per image the pictures that ``ATTENTION`` names, and its file's name."""
     config = config.copy()
@@ -126,5 +126,5 @@ def attention_pictures(
             )
             for layers in ATTENTION.values()
         ]
-        rows.append((pictures, f'{image.file_name}, {len(image.people)} people'))
+        rows.append((pictures, f'{image.file_name}, {len(image)} people'))
     return rows

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running ``mim`` with its log boiled down to the progress."""
+"""Running ``mim``, and showing the progress in place of its log."""
 
 import os
 import re

@@ -31,7 +31,7 @@ def train_once(config: Path, work_dir: Path, options: dict, advice: str) -> Path
     Args:
         config (Path): The config file.
         work_dir (Path): Checkpoints and logs.
-        options (dict): Changes of the config, as of ``--cfg-options``.
+        options (dict): Changes of the config, as in ``--cfg-options``.
         advice (str): What to do about another training in ``work_dir``.
 
     Returns:
@@ -77,8 +77,8 @@ def train_two_stages(
         options (dict): Changes of both configs, by dotted name.
 
     Raises:
-        CommandFailed: As of :func:`train_once`.
-        FolderInUse: As of :func:`train_once`.
+        CommandFailed: As in :func:`train_once`.
+        FolderInUse: As in :func:`train_once`.
     """
     advice = 'Remove it, or choose another --work-dir.'
     first = train_once(detector, work_dir / 'detector', options, advice)

@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
+from ..checkpoint_files import not_finite
+
 # Stored by the preprocessor and by old batch norms, without influence on the result.
 IGNORED = ('data_preprocessor.', 'num_batches_tracked')
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
@@ -113,12 +115,7 @@ def _refuse_misfits(
 
 def _refuse_infinite(weights: Mapping[str, Tensor]) -> None:
     """A model with one NaN finds no people, and says nothing of it."""
-    # Weights without values, as of a model that is only planned, are not wrong.
-    wrong = [
-        key
-        for key, weight in weights.items()
-        if not (weight.is_meta or weight.isfinite().all())
-    ]
+    wrong = not_finite(weights)
     if wrong:
         more = f', and {len(wrong) - SHOWN} more' if len(wrong) > SHOWN else ''
         raise CheckpointMismatchError(

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from mmpose.registry import MODELS
-from mmpose.utils.typing import OptConfigType, Predictions, SampleList
+from mmpose.utils.typing import ConfigType, InstanceList
 
 from ..structures import Found
 from .centergroup_head import CenterGroupHead
@@ -24,21 +24,14 @@ class NearestKeypointHead(CenterGroupHead):
         super().__init__(*args, **kwargs)
         self.min_candidate_score = min_candidate_score
 
-    def find_poses(self, *args, **kwargs) -> Found:
-        """As :meth:`CenterGroupHead.find_poses`, with the nearest candidates."""
-        found = super().find_poses(*args, **kwargs)
+    def group(self, *args) -> Found:
+        """As :meth:`CenterGroupHead.group`, with the nearest candidates."""
+        found = super().group(*args)
         return take_nearest(found, self.decoder.refine, self.min_candidate_score)
 
-    def predict(
-        self,
-        feats: Sequence,
-        batch_data_samples: SampleList,
-        test_cfg: OptConfigType = None,
-    ) -> Predictions:
-        """As :meth:`CenterGroupHead.predict`.
-
-        Raises:
-            ValueError: If ``test_cfg`` asks for the attention.
-        """
-        groups_by_distance({**(test_cfg or {}), 'grouping': 'nearest'})
-        return super().predict(feats, batch_data_samples, test_cfg)
+    def make_instances(
+        self, found: Found, flip_indices: Sequence[int] | None, test_cfg: ConfigType
+    ) -> InstanceList:
+        """As :meth:`CenterGroupHead.make_instances`, without attention to give out."""
+        groups_by_distance({**test_cfg, 'grouping': 'nearest'})
+        return super().make_instances(found, flip_indices, test_cfg)

@@ -20,18 +20,15 @@ from .attention import (
     draw_attention,
     style_from_meta,
 )
-from .comparison import comparison_tiles, draw_comparison
+from .comparison import comparison_tiles, draw_comparison, predicted_people
 from .explained import ExplainedPoses, Explanation
-from .grid import DrawnPeople, draw_people, make_grid, match_people, person_color
+from .grid import draw_people, make_grid, match_people, person_color
 from .painter import Style
-from .people import AnnotatedImage, most_crowded, predicted_people
 from .training_log import read_training_log
 
 __all__ = [
     'LAYERS',
     'NEED_EXPLANATION',
-    'AnnotatedImage',
-    'DrawnPeople',
     'ExplainedPoses',
     'Explanation',
     'Style',
@@ -42,7 +39,6 @@ __all__ = [
     'draw_people',
     'make_grid',
     'match_people',
-    'most_crowded',
     'person_color',
     'predicted_people',
     'read_training_log',

@@ -57,14 +57,14 @@ def draw_attention(
     without these they draw nothing.
 
     Args:
-        image (np.ndarray): (H, W, 3) BGR, (H, W) or (H, W, 1) grey or (H, W, 4), uint8.
+        image (np.ndarray): (H, W, 3) BGR, (H, W) or (H, W, 1) gray or (H, W, 4), uint8.
         poses (ExplainedPoses | PoseDataSample | InstanceData): In image pixels.
         draw (Sequence[str]): Names of layers.
         style (Style, optional): Skeleton, colors, thresholds; see
             :func:`style_from_meta`.
         score_thr (float): Poses scoring less are left out. Defaults to 0.
         numbers (Sequence[int], optional): A number for each pose that is left, hence
-            its color, see :func:`person_color`; 0, 1, ... without.
+            its color, see :func:`person_color`. Defaults to 0, 1, ...
         fade (float): Share of white mixed into the image, 0 to 1. Defaults to 0.
         min_size (int): Images with shorter long sides are enlarged to this many pixels.
             Defaults to 0.
@@ -88,7 +88,6 @@ def draw_attention(
         image = np.rint(image + (255.0 - image) * fade).astype(np.uint8)
     painter = Painter(image, poses, style, numbers)
     for name, (needs_explanation, method) in _METHODS.items():
-        # What was not kept is not drawn.
         kept = poses.explanation is not None or not needs_explanation
         if name in draw and kept:
             method(painter)
@@ -133,7 +132,7 @@ def check_layers(names: Sequence[str]) -> None:
 
 
 def as_bgr(image: np.ndarray) -> np.ndarray:
-    """Three channels of a grey image or one with opacity; the others keep theirs."""
+    """Three channels of a gray image or one with opacity; the others keep theirs."""
     if image.ndim == 2 or image.shape[2] == 1:
         return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     return image[..., :3]

@@ -16,7 +16,7 @@ from matplotlib.ticker import StrMethodFormatter
 Points = Sequence[tuple[int, float]]
 
 # Far apart for color-blind eyes too, and legible on white and on black.
-COLOURS = ('#4477dd', '#e07b39', '#2a9d74', '#b65fc7', '#c9a227', '#7f8c9b')
+COLORS = ('#4477dd', '#e07b39', '#2a9d74', '#b65fc7', '#c9a227', '#7f8c9b')
 # Text and axes; pages replace it by the color of their own text.
 INK = '#404348'
 PANEL_SIZE = (4.0, 2.6)
@@ -117,7 +117,7 @@ def _draw_panel(axes: Axes, title: str, lines: Mapping[str, Points]) -> None:
         is_sum = has_sum and number == 0
         axes.plot(
             *zip(*points, strict=True),
-            color=INK if is_sum else COLOURS[(number - has_sum) % len(COLOURS)],
+            color=INK if is_sum else COLORS[(number - has_sum) % len(COLORS)],
             linewidth=1.6 if is_sum else 1.1,
             marker='o' if len(points) < 5 else None,
             markersize=4,

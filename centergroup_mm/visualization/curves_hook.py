@@ -37,7 +37,7 @@ class TrainingCurvesHook(Hook):
         try:
             series = read_training_log(runner.work_dir)
             write_atomically(path, draw_curves(series))
-        # Whatever it is: the training is over and its result must not be lost.
+        # Whatever it is: a picture must not end a training.
         except Exception as error:
             runner.logger.warning(
                 f'{path} could not be drawn: {type(error).__name__}: {error}'

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..coco import Poses
+
 if TYPE_CHECKING:
     from mmengine.structures import BaseDataElement
     from torch import Tensor
+
+# Of a keypoint or pose that is nowhere (NaN): no threshold is as low.
+LOWEST = float(np.finfo(float).min)
 
 
 @dataclass(frozen=True)
@@ -35,23 +40,14 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class ExplainedPoses:
-    """The n poses of one image.
+class ExplainedPoses(Poses):
+    """The n poses of one image, and what they were chosen from.
 
     Attributes:
-        keypoints (np.ndarray): (n, K, 2), x, y in image pixels.
-        keypoint_scores (np.ndarray): (n, K).
-        scores (np.ndarray): (n,).
         explanation (Explanation, optional): Only with ``output_attention``.
     """
 
-    keypoints: np.ndarray
-    keypoint_scores: np.ndarray
-    scores: np.ndarray
     explanation: Explanation | None = None
-
-    def __len__(self) -> int:
-        return len(self.keypoints)
 
     @classmethod
     def from_instances(cls, instances: 'BaseDataElement') -> 'ExplainedPoses':
@@ -59,10 +55,11 @@ class ExplainedPoses:
 
         Args:
             instances (InstanceData | PoseDataSample): With ``keypoints``; what scores
-                them may be missing. Arrays or tensors.
+                them may be missing. Arrays or tensors. Keypoints that are not finite
+                get the lowest score.
 
         Raises:
-            ValueError: If there are no keypoints.
+            ValueError: If there are no keypoints, or not as many of what scores them.
         """
         instances = instances.get('pred_instances', instances)
         if 'keypoints' not in instances:
@@ -70,7 +67,7 @@ class ExplainedPoses:
                 'There are no poses to draw: expected InstanceData with "keypoints", '
                 f'or a sample with such pred_instances; got {instances.all_keys()}.'
             )
-        # As the host: in a pipeline, where the keypoints came to lie.
+        # As the host does: after a pipeline, where it has moved the keypoints to.
         keypoints = instances.get('transformed_keypoints', instances.keypoints)
         keypoints = _array(keypoints)[..., :2].astype(float)
         visible = instances.get('keypoints_visible', np.ones(keypoints.shape[:2]))
@@ -78,7 +75,13 @@ class ExplainedPoses:
         # Targets may have a second column, the weight.
         visible = visible[..., 0] if visible.ndim == 3 else visible
         scores = _array(instances.get('bbox_scores', np.ones(len(keypoints))))
-        return cls(keypoints, visible, scores, _explanation(instances))
+        is_known = np.isfinite(keypoints).all(-1) & np.isfinite(visible)
+        return cls(
+            np.where(is_known[..., None], keypoints, 0),
+            np.where(is_known, visible, LOWEST),
+            np.where(np.isfinite(scores), scores, LOWEST),
+            explanation=_explanation(instances),
+        )
 
     def select(self, kept: np.ndarray) -> 'ExplainedPoses':
         """Some of the poses, by a mask (n,) or indices; all candidates."""
@@ -90,12 +93,7 @@ class ExplainedPoses:
                 center_scores=explanation.center_scores[kept],
                 attention=explanation.attention[kept],
             )
-        return ExplainedPoses(
-            self.keypoints[kept],
-            self.keypoint_scores[kept],
-            self.scores[kept],
-            explanation,
-        )
+        return replace(super().select(kept), explanation=explanation)
 
     def enlarge(self, scale: float) -> 'ExplainedPoses':
         """The same on an image that is larger by a factor."""
@@ -111,12 +109,12 @@ class ExplainedPoses:
 
 
 def enlarge_points(points: np.ndarray, scale: float) -> np.ndarray:
-    """Where pixels (..., 2) come to lie on an image that is larger by a factor."""
+    """Where pixels (..., 2) lie on an image that is larger by a factor."""
     return (points + 0.5) * scale - 0.5
 
 
 def _array(values: 'np.ndarray | Tensor') -> np.ndarray:
-    # Told apart without torch, which may be absent.
+    # Not by asking for a tensor: torch may be absent.
     return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
 
 

@@ -6,38 +6,21 @@ All images are (H, W, 3) uint8 in OpenCV's BGR order.
 
 import colorsys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from ..coco import People
 
 CAPTION_HEIGHT = 26
 TITLE_HEIGHT = 30
 GAP = 6
 BLOCK_GAP = 24
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_TEXT_COLOUR = (40, 40, 40)
-_REGION_COLOUR = (190, 190, 190)
+_TEXT_COLOR = (40, 40, 40)
+_REGION_COLOR = (190, 190, 190)
 # Fractions of pixels in cv2's drawing functions.
 SUBPIXEL_BITS = 4
-
-
-@dataclass(frozen=True)
-class DrawnPeople:
-    """The people of one image.
-
-    Attributes:
-        keypoints (np.ndarray): (N, K, 2), x, y in image pixels.
-        shown (np.ndarray): bool (N, K), False where there is no keypoint to draw.
-        occluded (np.ndarray): bool (N, K), drawn as a ring and not as a disc.
-    """
-
-    keypoints: np.ndarray
-    shown: np.ndarray
-    occluded: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.keypoints)
 
 
 def person_color(index: int) -> tuple[int, int, int]:
@@ -51,15 +34,15 @@ def person_color(index: int) -> tuple[int, int, int]:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-def match_people(people: DrawnPeople, reference: DrawnPeople) -> list[int]:
+def match_people(people: People, reference: People) -> list[int]:
     """Number people so that the same number, hence color, means the same person.
 
     Pairs are those with the smallest sum of distances between keypoints that both
     have; whoever is left over gets a number of their own.
 
     Args:
-        people (DrawnPeople): N people.
-        reference (DrawnPeople): R people, numbered 0 to R - 1.
+        people (People): N people.
+        reference (People): R people, numbered 0 to R - 1.
 
     Returns:
         list[int]: Numbers of the N people.
@@ -67,7 +50,7 @@ def match_people(people: DrawnPeople, reference: DrawnPeople) -> list[int]:
     # Not at the top: drawing needs no scipy.
     from scipy.optimize import linear_sum_assignment
 
-    both = people.shown[:, None] & reference.shown[None]
+    both = people.labelled[:, None] & reference.labelled[None]
     offsets = people.keypoints[:, None] - reference.keypoints[None]
     distances = np.linalg.norm(offsets, axis=-1) * both
     # Without a common keypoint two people are as far apart as can be.
@@ -82,7 +65,7 @@ def match_people(people: DrawnPeople, reference: DrawnPeople) -> list[int]:
 
 def draw_people(
     image: np.ndarray,
-    people: DrawnPeople,
+    people: People,
     skeleton: Sequence[tuple[int, int]],
     numbers: Sequence[int] | None = None,
     scale: float = 1.5,
@@ -92,13 +75,13 @@ def draw_people(
 
     Args:
         image (np.ndarray): (H, W, 3).
-        people (DrawnPeople): N people, in the image's pixels.
+        people (People): N people. Rings are occluded keypoints.
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
         numbers (Sequence[int], optional): Number of each person, see
-            :func:`person_color`; 0 to N - 1 without.
+            :func:`person_color`; defaults to 0 to N - 1.
         scale (float): Enlargement; below 1 the image shrinks. Defaults to 1.5.
         regions (Sequence[Sequence[float]]): Boxes x, y, width, height in image pixels
-            to outline in grey.
+            to outline in gray.
 
     Returns:
         np.ndarray: (scale * H, scale * W, 3).
@@ -106,7 +89,7 @@ def draw_people(
     canvas = resize_smoothly(image, scale).copy()
     for x, y, width, height in regions:
         corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
-        for color, thickness in (((0, 0, 0), 4), (_REGION_COLOUR, 2)):
+        for color, thickness in (((0, 0, 0), 4), (_REGION_COLOR, 2)):
             cv2.rectangle(
                 canvas, *corners, color, thickness, cv2.LINE_AA, SUBPIXEL_BITS
             )
@@ -116,8 +99,8 @@ def draw_people(
         draw_person(
             canvas,
             places,
-            people.shown[person],
-            people.occluded[person],
+            people.labelled[person],
+            people.visibility[person] == 1,
             skeleton,
             person_color(number),
         )
@@ -230,4 +213,4 @@ def make_grid(
 
 
 def _write(picture: np.ndarray, text: str, place: tuple[int, int], size: float) -> None:
-    cv2.putText(picture, text, place, _FONT, size, _TEXT_COLOUR, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, place, _FONT, size, _TEXT_COLOR, 1, cv2.LINE_AA)

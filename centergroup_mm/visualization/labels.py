@@ -61,7 +61,7 @@ class Labels:
             )
 
     def _are_free(self, boxes: np.ndarray) -> np.ndarray:
-        """Which boxes (R, 4) lie in the picture and on nothing, bool (R,)."""
+        """bool (R,), which boxes (R, 4) lie in the picture and cover nothing."""
         low, high = boxes[:, None, :2], boxes[:, None, 2:]
         inside = (low >= 0).all(-1) & (high <= self._limits).all(-1)
         apart = (low >= self._taken[:, 2:]) | (high <= self._taken[:, :2])

@@ -14,7 +14,7 @@ from .layer import BLACK, WHITE, Color, Layer
 
 # A center is a person, and a connection is sure, from here on (as in the paper).
 LIKELY = 0.5
-# Strokes of less opacity nobody sees.
+# Strokes of less opacity are invisible.
 INVISIBLE = 0.01
 
 
@@ -25,7 +25,7 @@ class Style:
     Attributes:
         skeleton (Sequence[tuple[int, int]]): Keypoint types to connect.
         keypoint_colors (Sequence[Color], optional): K, BGR, of the candidates; white
-            without.
+            if None.
         keypoint_names (Sequence[str], optional): K, written beside runner-ups.
         keypoint_thr (float): Keypoints scoring less are not drawn.
         show_types (bool): Write its type's number beside each keypoint.
@@ -79,8 +79,8 @@ class Painter:
         poses (ExplainedPoses): In the picture's pixels.
         style (Style): How.
         numbers (Sequence[int], optional): Of the persons, written beside their centers
-            and the choice of their colors, see :func:`person_color`; 0 to n - 1
-            without.
+            and the choice of their colors, see :func:`person_color`. Defaults
+            to 0 to n - 1.
 
     Attributes:
         picture (np.ndarray): What is drawn so far.
@@ -104,9 +104,7 @@ class Painter:
         self.style = style
         self.numbers = list(range(len(poses)) if numbers is None else numbers)
         self.colors = [person_color(number) for number in self.numbers]
-        self.shown = (poses.keypoint_scores >= style.keypoint_thr) & np.isfinite(
-            poses.keypoints
-        ).all(-1)
+        self.shown = poses.keypoint_scores >= style.keypoint_thr
         # Lines of 1.2 pixels on 640 x 480, 4 on 2000 x 1500.
         self.unit = max(1.0, np.sqrt(picture.shape[0] * picture.shape[1]) / 450)
         self.width = self.unit * style.line_width
@@ -127,14 +125,14 @@ class Painter:
         self.picture = layer.onto(self.picture)
 
     def draw_pairs(self) -> None:
-        """Likely centers and all candidates, by the attention of the keenest head."""
+        """Likely centers and all candidates, by their highest attention."""
         found = self.poses.explanation
         weights = found.attention.max(1) * found.valid
         weights[found.center_scores < LIKELY] = 0
         self._connect(weights, INVISIBLE)
 
     def draw_attention(self) -> None:
-        """Centers and the candidates that they surely take, for keypoints shown."""
+        """Centers and the candidates with more than half of their attention."""
         found = self.poses.explanation
         weights = np.where(self.shown[..., None], found.attention, 0).max(1)
         self._connect(weights * found.valid, LIKELY)

@@ -11,10 +11,10 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from ..coco import Truth, most_crowded
 from ..engine.training_state import bare_model
 from ..files import write_atomically
 from .comparison import draw_comparison
-from .people import AnnotatedImage, most_crowded
 
 
 @HOOKS.register_module()
@@ -46,7 +46,7 @@ class ProgressPicturesHook(Hook):
         path = Path(runner.work_dir, 'progress', f'iter_{done}.jpg')
         try:
             self._draw(runner, path)
-        # Whatever it is: a picture is not worth a training.
+        # Whatever it is: a picture must not end a training.
         except Exception as error:
             runner.logger.warning(
                 f'{path} could not be drawn: {type(error).__name__}: {error}'
@@ -56,28 +56,29 @@ class ProgressPicturesHook(Hook):
 
     def _draw(self, runner, path: Path) -> None:
         dataset = runner.val_dataloader.dataset
-        images = most_crowded(dataset.ann_file, self.num_images)
+        truth = most_crowded(dataset.ann_file, self.num_images)
         model = bare_model(runner)
         was_training = model.training
         model.eval()
         try:
-            poses = self._predict(model, dataset, images)
+            poses = self._predict(model, dataset, truth)
         finally:
             model.train(was_training)
-        picture = draw_comparison(dataset.data_prefix['img'], images, poses)
+        picture = draw_comparison(dataset.data_prefix['img'], truth, poses)
         encoded, content = cv2.imencode('.jpg', picture)
         if not encoded:
             raise ValueError(f'a picture of shape {picture.shape} was not encoded')
         write_atomically(path, content.tobytes())
 
     @torch.no_grad()
-    def _predict(
-        self, model, dataset, images: Sequence[AnnotatedImage]
-    ) -> list[list[dict]]:
+    def _predict(self, model, dataset, truth: Truth) -> list[list[dict]]:
         """Poses of each image, as MMPose's inferencers give them."""
         names = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
         index_of = {Path(name).name: index for index, name in enumerate(names)}
-        batch = [dataset[index_of[Path(image.file_name).name]] for image in images]
+        batch = [
+            dataset[index_of[Path(image.file_name).name]]
+            for image in truth.images.values()
+        ]
         poses = []
         for sample in model.test_step(pseudo_collate(batch)):
             found = sample.pred_instances

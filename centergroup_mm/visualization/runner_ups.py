@@ -8,7 +8,7 @@ import numpy as np
 from .layer import BLACK, WHITE, Layer
 from .painter import Painter
 
-# Candidates with less attention are no runner-ups; of the others so many are drawn.
+# The least attention of a runner-up, and how many are drawn.
 MIN_RUNNER_UP, MAX_RUNNER_UPS = 0.05, 3
 
 

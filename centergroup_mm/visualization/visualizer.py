@@ -98,7 +98,7 @@ class CenterGroupVisualizer(PoseLocalVisualizer):
 
         Args:
             name (str): Of the picture.
-            image (np.ndarray): RGB (H, W, 3), or grey (H, W), uint8.
+            image (np.ndarray): RGB (H, W, 3), or gray (H, W), uint8.
             data_sample (PoseDataSample): With poses in image pixels.
             *args: As in the host's.
             **kwargs: As in the host's.

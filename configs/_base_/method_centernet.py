@@ -1,5 +1,5 @@
 # CenterNet ("Objects as Points") on HigherHRNet's heatmaps, as compared with in the
-# paper's section 4.1: joints are regressed from the center.
+# paper's section 4.1: keypoints are regressed from the center.
 _base_ = ['method.py']
 
 model = dict(

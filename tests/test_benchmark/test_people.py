@@ -9,7 +9,7 @@ from torch import nn
 from centergroup_mm.codecs import CenterHeatmap
 from centergroup_mm.lab.benchmark.people import (
     NOISE,
-    PlacedDetector,
+    ShowingDetector,
     draw_maps,
     place_people,
 )
@@ -37,24 +37,27 @@ class Detector(nn.Module):
 @pytest.mark.parametrize('count', [1, 5, 30])
 def test_as_many_people_as_asked_for_inside_of_the_image(count):
     people = place_people(count, K, SIZE, batch=2)
-    for keypoints, visible in zip(*people, strict=True):
-        assert keypoints.shape == (count, K, 2) and visible.shape == (count, K)
-        assert (keypoints >= 0).all() and (keypoints < SIZE).all()
-        assert visible.any(1).all()
-    assert not np.array_equal(*people.keypoints), 'each image has its own'
+    assert len(people) == 2
+    for image in people:
+        assert image.keypoints.shape == (count, K, 2)
+        assert image.visibility.shape == (count, K)
+        assert (image.keypoints >= 0).all() and (image.keypoints < SIZE).all()
+        assert image.visibility.any(1).all()
+    first, second = (image.keypoints for image in people)
+    assert not np.array_equal(first, second), 'each image has its own'
     again = place_people(count, K, SIZE, batch=2)
-    assert np.array_equal(again.keypoints[1], people.keypoints[1])
+    assert np.array_equal(again[1].keypoints, second)
 
 
 def test_their_keypoints_are_the_candidates_and_noise_is_none_by_score():
-    people = place_people(4, K, SIZE, batch=1)
-    maps = draw_maps(people, SIZE)
+    (people,) = place_people(4, K, SIZE, batch=1)
+    maps = draw_maps([people], SIZE)
     codec = CenterHeatmap(SIZE, min_candidates=0)
     full = nn.functional.interpolate(maps.heatmaps[1], scale_factor=2, mode='nearest')
     inside = torch.ones(1, 1, *SIZE[::-1], dtype=torch.bool)
     keypoints, centers = codec.find_candidates(full, inside, inside)
     for k in range(K):
-        seen = people.keypoints[0][people.visible[0][:, k] > 0, k]
+        seen = people.keypoints[people.visibility[:, k] > 0, k]
         strong = keypoints.scores[0, k] > 0.5
         for point in keypoints.coords[0, k][strong].numpy():
             # Enlarged without interpolation, a peak is a plateau of two pixels.
@@ -62,17 +65,17 @@ def test_their_keypoints_are_the_candidates_and_noise_is_none_by_score():
         # Of two people within the window one hides the other.
         assert strong.any()
     assert (centers.scores > 0.5).any()
-    (points,), (visible,) = people
-    clean = torch.from_numpy(codec.encode(points, visible)['heatmaps'][1])
+    encoded = codec.encode(people.keypoints, people.visibility)
+    clean = torch.from_numpy(encoded['heatmaps'][1])
     noise = maps.heatmaps[1][0] - clean
     assert noise.min() >= -1e-6 and noise.max() <= NOISE + 1e-6 < codec.score_floor
 
 
 def test_every_person_has_a_tag_of_its_own():
-    people = place_people(3, K, SIZE, batch=1)
-    tags = draw_maps(people, SIZE).tags[0]
+    (people,) = place_people(3, K, SIZE, batch=1)
+    tags = draw_maps([people], SIZE).tags[0]
     values = []
-    for keypoints, visible in zip(people.keypoints[0], people.visible[0], strict=True):
+    for keypoints, visible in zip(people.keypoints, people.visibility, strict=True):
         places = (keypoints[visible > 0] // 4).astype(int)
         own = [
             tags[k, y, x].item()
@@ -83,7 +86,7 @@ def test_every_person_has_a_tag_of_its_own():
 
 
 def test_the_detector_shows_both_views():
-    detector = PlacedDetector(Detector(), FLIP_TYPES).eval()
+    detector = ShowingDetector(Detector(), FLIP_TYPES).eval()
     maps = draw_maps(place_people(3, K, SIZE, batch=2), SIZE)
     detector.show(maps)
     (coarse, fine), tags = detector([torch.zeros(2, 8, 32, 48)])
@@ -94,7 +97,7 @@ def test_the_detector_shows_both_views():
 
 
 def test_in_training_gradients_are_those_of_the_network():
-    detector = PlacedDetector(Detector(), FLIP_TYPES).train()
+    detector = ShowingDetector(Detector(), FLIP_TYPES).train()
     maps = draw_maps(place_people(3, K, SIZE, batch=1), SIZE)
     detector.show(maps)
     stages, _ = detector([torch.zeros(1, 8, 32, 48)])

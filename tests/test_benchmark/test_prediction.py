@@ -9,7 +9,7 @@ from mmpose.registry import DATASETS, MODELS
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.coco import Poses, load_truth
-from centergroup_mm.lab.benchmark.oracle import TrueHeatmaps
+from centergroup_mm.lab.benchmark.people import ShowingDetector, draw_truth
 from centergroup_mm.lab.benchmark.prediction import predict_images
 from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
 from centergroup_mm.lab.evaluation import average_precision
@@ -41,6 +41,12 @@ def model_and_dataset(request, repo_root, crowd):
     return model, dataset
 
 
+def show_truth(detector, dataset, **options):
+    """A detector that shows true heatmaps."""
+    flip_types = [*dataset.metainfo['flip_indices'], 17]
+    return ShowingDetector(detector, flip_types, **options).eval()
+
+
 def test_every_image_has_poses_and_times(model_and_dataset):
     model, dataset = model_and_dataset
     predictions = list(predict_images(model, dataset))
@@ -57,10 +63,10 @@ def test_true_heatmaps_hold_the_annotated_keypoints(model_and_dataset, crowd):
     """Every labelled keypoint is a peak of its own map, in both views."""
     model, dataset = model_and_dataset
     truth = load_truth(crowd / 'annotations' / 'val.json')
-    oracle = TrueHeatmaps(model.head.detector)
+    oracle = show_truth(model.head.detector, dataset)
     sample = dataset[0]['data_samples']
     image = truth[sample.img_id]
-    oracle.show(sample, image.keypoints, image.visibility)
+    oracle.show(draw_truth(sample, image))
     assert oracle.num_types == model.head.detector.num_types
     (coarse, fine), tags = oracle([torch.randn(2, 16, 48, 48)])
     assert coarse.shape == tags.shape == (2, oracle.num_types, 48, 48)
@@ -82,9 +88,9 @@ def test_true_centers_alone(model_and_dataset, crowd):
     sample = dataset[0]['data_samples']
     image = truth[sample.img_id]
     own = model.head.detector
-    oracles = [TrueHeatmaps(own, centers_only=only) for only in (False, True)]
+    oracles = [show_truth(own, dataset, centers_only=only) for only in (False, True)]
     for oracle in oracles:
-        oracle.show(sample, image.keypoints, image.visibility)
+        oracle.show(draw_truth(sample, image))
     feature = [torch.randn(2, 16, 48, 48)]
     predicted, true, centers = (f(feature)[0] for f in (own, *oracles))
     for network, annotated, mixed in zip(predicted, true, centers, strict=True):
@@ -109,11 +115,10 @@ def test_true_heatmaps_and_distance_find_people_who_stand_apart(repo_root, crowd
             dict(config.test_dataloader.dataset, data_root=f'{crowd}/')
         )
     truth = load_truth(crowd / 'annotations' / 'val.json')
-    model.head.detector = oracle = TrueHeatmaps(model.head.detector)
+    model.head.detector = oracle = show_truth(model.head.detector, dataset)
 
     def show(sample):
-        image = truth[sample.img_id]
-        oracle.show(sample, image.keypoints, image.visibility)
+        oracle.show(draw_truth(sample, truth[sample.img_id]))
 
     poses = {}
     for prediction in predict_images(model, dataset, show):

@@ -14,11 +14,8 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from centergroup_mm.visualization import (
-    ProgressPicturesHook,
-    draw_comparison,
-    most_crowded,
-)
+from centergroup_mm.coco import most_crowded
+from centergroup_mm.visualization import ProgressPicturesHook, draw_comparison
 
 from .one_number import OneNumber, Rising
 
@@ -117,13 +114,13 @@ def test_the_most_crowded_images_are_drawn_as_trained_so_far(
         'iter_1.jpg',
         'iter_3.jpg',
     ]
-    images = most_crowded(photographs.ann_file, 2)
-    assert [image.file_name for image in images] == ['2.png', '1.png']
+    truth = most_crowded(photographs.ann_file, 2)
+    assert [image.file_name for image in truth.images.values()] == ['2.png', '1.png']
     poses = [
         [{'keypoints': photographs.answers[n], 'keypoint_scores': [1, 1]}]
         for n in (2, 1)
     ]
-    expected = draw_comparison(tmp_path, images, poses)
+    expected = draw_comparison(tmp_path, truth, poses)
     found = cv2.imread(str(folder / 'iter_3.jpg'))
     # The JPEG blurs edges; another pose would be off by hundreds in many pixels.
     assert np.abs(found.astype(int) - expected).mean() < 2

@@ -2,10 +2,7 @@
 """Exported models: an export takes a minute or more, so each is made once."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -127,37 +124,13 @@ def reference_model(parity_dir, shared):
 
 
 @pytest.fixture
-def run_light(repo_root, tmp_path):
+def run_light(run_without):
     """Run Python where torch and the host cannot be imported.
 
     Called as ``run_light(arguments, check=True)``; the working folder is ``tmp_path``.
     """
-    site = tmp_path / 'blocked'
-    site.mkdir()
-    (site / 'sitecustomize.py').write_text(
-        'import sys\n'
-        'class Blocker:\n'
-        '    def find_spec(self, name, path=None, target=None):\n'
-        f'        if name.split(".")[0] in {BLOCKED!r}:\n'
-        '            raise ModuleNotFoundError(name + " is blocked", name=name)\n'
-        'sys.meta_path.insert(0, Blocker())\n'
-        # Whether a package is there is asked before it is imported.
-        'import importlib.util as util\n'
-        'find = util.find_spec\n'
-        f'util.find_spec = lambda n, p=None: None if n in {BLOCKED!r} else find(n, p)\n'
-    )
 
     def run(arguments, check=True):
-        path = os.pathsep.join([str(site), str(repo_root)])
-        done = subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, 'PYTHONPATH': path},
-            capture_output=True,
-            text=True,
-        )
-        if check and done.returncode:
-            pytest.fail(f'{arguments}\n{done.stdout}{done.stderr}')
-        return done
+        return run_without(BLOCKED, arguments, check)
 
     return run

@@ -8,9 +8,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmpose.registry import MODELS, TRANSFORMS
+from mmpose.registry import MODELS
 
 import centergroup_mm  # noqa: F401
+from centergroup_mm.coco import People
+from centergroup_mm.lab.benchmark.samples import cropped_results, run_pipeline
 
 NUM_KEYPOINTS = 5
 FLIP_INDICES = [0, 2, 1, 4, 3]
@@ -119,10 +121,7 @@ def load_test_image():
             'img_path': 'by_hand.png',
             'flip_indices': FLIP_INDICES,
         }
-        with DefaultScope.overwrite_default_scope('mmpose'):
-            for transform in pipeline:
-                results = TRANSFORMS.build(transform)(results)
-        return results
+        return run_pipeline(pipeline, results)
 
     return load
 
@@ -156,39 +155,30 @@ def make_sample():
     ):
         keypoints = np.asarray(persons, np.float32).reshape(-1, num_keypoints, 2)
         if visible is None:
-            visible = np.ones(keypoints.shape[:2], np.float32)
-        flip_indices = FLIP_INDICES[:num_keypoints]
-        results = {
-            'img': np.zeros((size[1], size[0], 3), np.uint8),
-            'img_path': 'by_hand.png',
-            'keypoints': keypoints,
-            'transformed_keypoints': keypoints,
-            'keypoints_visible': np.asarray(visible, np.float32),
-            'box_areas': np.full(len(keypoints), 900, np.float32),
-            'ori_shape': (image_size or size)[::-1],
-            'img_shape': size[::-1],
-            'input_size': size,
-            'input_center': np.array(size, np.float32) / 2,
-            'input_scale': np.array(size, np.float32),
-            'warp_mat': np.eye(2, 3, dtype=np.float32),
-            'flip': flip,
-            'flip_direction': 'horizontal' if flip else None,
-            'ignore_regions': [
+            visible = np.ones(keypoints.shape[:2])
+        results = cropped_results(
+            People(keypoints, np.asarray(visible)),
+            size,
+            dict(
+                flip_indices=FLIP_INDICES[:num_keypoints],
+                sigmas=np.array(SIGMAS[:num_keypoints], np.float32),
+                dataset_keypoint_weights=np.ones(num_keypoints, np.float32),
+            ),
+            box_areas=np.full(len(keypoints), 900, np.float32),
+            ori_shape=(image_size or size)[::-1],
+            flip=flip,
+            flip_direction='horizontal' if flip else None,
+            ignore_regions=[
                 {'id': 1, 'segmentation': None, 'bbox': box} for box in ignored
             ],
-            'flip_indices': flip_indices,
-            'sigmas': np.array(SIGMAS[:num_keypoints], np.float32),
-            'dataset_keypoint_weights': np.ones(num_keypoints, np.float32),
-        }
+        )
         codec = dict(type='CenterHeatmap', input_size=size, downscales=downscales)
-        with DefaultScope.overwrite_default_scope('mmpose'):
-            for transform in (
-                dict(type='GenerateTarget', encoder=codec),
-                dict(type='BottomupInputMasks'),
-                dict(type='PackCenterGroupInputs'),
-            ):
-                results = TRANSFORMS.build(transform)(results)
-        return results['data_samples']
+        transforms = (
+            dict(type='GenerateTarget', encoder=codec),
+            dict(type='BottomupInputMasks'),
+            dict(type='PackCenterGroupInputs'),
+        )
+        return run_pipeline(transforms, results)['data_samples']
 
     return make
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports within the package run one way; the files are parsed, not run."""
+"""Imports within the package run one way; the files are parsed, not run.
+
+``python tests/test_package/test_imports.py`` prints the table of wings that stands in
+docs/architecture.md.
+"""
 
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -39,7 +44,8 @@ ALLOWED = {
     'models.attention': set(),
     'models.tokenizer': BASE | {'models.layers', 'models.patch_cnn'},
     'models.grouping': BASE | {'models.layers', 'models.attention'},
-    'models': BASE | {'runtime', 'models', 'losses', 'task_modules'},
+    'models': BASE
+    | {'checkpoint_files', 'runtime', 'models', 'losses', 'task_modules'},
     'codecs': BASE,
     'datasets': {'coco', 'runtime'},
     'engine': {'checkpoint_files', 'coco', 'files', 'folder_lock'},
@@ -67,10 +73,18 @@ ALLOWED = {
     'lab.training': {'checkpoint_files', 'engine', 'folder_lock', 'lab.mim'},
     'lab.crowd': {'coco', 'folder_lock'},
     'lab.evaluation': {'coco'},
-    'lab.pictures': {'models', 'runtime', 'visualization', 'lab.configs'},
+    'lab.pictures': {'coco', 'models', 'runtime', 'visualization', 'lab.configs'},
     'lab.report': {'coco', 'datasets', 'files', 'visualization', 'lab.evaluation'}
     | LAB_BASE,
-    'lab.benchmark': {'codecs', 'datasets', 'files', 'ops', 'version', 'lab.crowd'}
+    'lab.benchmark': {
+        'coco',
+        'codecs',
+        'datasets',
+        'files',
+        'ops',
+        'version',
+        'lab.crowd',
+    }
     | {'lab.command_line', 'lab.configs', 'lab.markdown'},
     'lab.comparison_table': {'lab.markdown'},
     'lab.comparison': {'coco', 'files', 'lab.benchmark', 'lab.comparison_table'}
@@ -81,8 +95,14 @@ ALLOWED = {
         'lab.evaluation',
         'lab.training',
     },
-    'lab.demo_report': {'lab.report', 'visualization'},
-    'lab.demo': {'lab.crowd', 'lab.demo_report', 'lab.training', 'visualization'}
+    'lab.demo_report': {'coco', 'lab.report', 'visualization'},
+    'lab.demo': {
+        'coco',
+        'lab.crowd',
+        'lab.demo_report',
+        'lab.training',
+        'visualization',
+    }
     | LAB_BASE,
 }
 
@@ -183,6 +203,37 @@ def unused(sources: dict[str, tuple[str, bool]]) -> list[str]:
     ]
 
 
+def modules_imported(sources: dict[str, tuple[str, bool]]) -> dict[str, set[str]]:
+    """By module of the package, those that it imports."""
+    graph = {}
+    for module, (source, is_init) in sources.items():
+        graph[module] = set()
+        for name in imported(source, module, is_init):
+            # What is no module is something that the one before the dot holds.
+            while name not in sources:
+                name = name.rpartition('.')[0]
+            graph[module] |= {name} - {module}
+    return graph
+
+
+def table_of_wings() -> str:
+    """What :data:`ALLOWED` says of whole wings, as a table, from the roof down."""
+    imports: dict[str, set[str]] = {}
+    for part, allowed in ALLOWED.items():
+        wing = part.split('.')[0]
+        found = {name.split('.')[0] for name in allowed} - {wing}
+        imports.setdefault(wing, set()).update(found)
+    floors: dict[str, int] = {}
+    # A wing comes behind all that it imports.
+    for wing in TopologicalSorter(imports).static_order():
+        floors[wing] = max((floors[name] + 1 for name in imports[wing]), default=0)
+    rows = ['| floor | wing | imports |', '| ---: | --- | --- |']
+    for wing in sorted(floors, key=lambda wing: (-floors[wing], wing)):
+        names = ', '.join(f'`{name}`' for name in sorted(imports[wing]))
+        rows.append(f'| {floors[wing]} | `{wing or "__init__"}` | {names} |')
+    return '\n'.join(rows)
+
+
 @pytest.fixture(scope='module')
 def sources(repo_root) -> dict[str, tuple[str, bool]]:
     """All modules of the package: source, and whether it is an __init__."""
@@ -197,6 +248,21 @@ def sources(repo_root) -> dict[str, tuple[str, bool]]:
 
 def test_imports_run_one_way(sources):
     assert violations(sources) == []
+
+
+def test_no_module_imports_itself_through_others(sources):
+    graph = modules_imported(sources)
+    order = list(TopologicalSorter(graph).static_order())
+    assert len(order) == len(sources)
+    # A circle would be seen.
+    graph['structures'] = {'models.grouping'}
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(graph).static_order())
+
+
+def test_the_page_shows_these_imports(repo_root):
+    page = (repo_root / 'docs' / 'architecture.md').read_text()
+    assert table_of_wings() in page, 'renew it, see the top of this file'
 
 
 def test_no_more_is_allowed_than_needed(sources):
@@ -256,3 +322,7 @@ def test_a_forbidden_import_is_found(module, source):
 def test_an_init_resolves_names_from_itself():
     assert violations({'models': ('from .grouping import X', True)}) == []
     assert violations({'ops': ('from ..models import X', True)}) != []
+
+
+if __name__ == '__main__':
+    print(table_of_wings())

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from centergroup_mm.coco import People
 from centergroup_mm.lab.pictures import SHOWN
 from centergroup_mm.lab.pictures.methods import NumberedPeople, number_people
-from centergroup_mm.visualization import DrawnPeople
 
 from .loading import load_tool
 
@@ -185,8 +185,7 @@ def test_what_can_be_shown_is_what_the_library_shows():
 def test_people_keep_their_numbers():
     def people(*places):
         keypoints = np.array(places, float).reshape(-1, 1, 2)
-        shown = np.ones(keypoints.shape[:2], bool)
-        return DrawnPeople(keypoints, shown, ~shown)
+        return People(keypoints, np.full(keypoints.shape[:2], 2))
 
     first = people((0, 0), (50, 0), (90, 0))
     reference = NumberedPeople(first, number_people(first, None))
@@ -199,7 +198,7 @@ def test_people_keep_their_numbers():
     third = people((200, 200), (0, 0), (50, 0))
     assert number_people(third, reference) == [2, 0, 1]
     # People of other types resemble nobody.
-    other = DrawnPeople(np.zeros((1, 5, 2)), np.ones((1, 5), bool), None)
+    other = People(np.zeros((1, 5, 2)), np.ones((1, 5)))
     assert number_people(other, reference) == [0]
 
 

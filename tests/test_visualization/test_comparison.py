@@ -7,11 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from centergroup_mm.visualization import (
-    draw_comparison,
-    most_crowded,
-    predicted_people,
-)
+from centergroup_mm.coco import most_crowded
+from centergroup_mm.visualization import draw_comparison, predicted_people
 
 CATEGORY = {'id': 1, 'name': 'p', 'keypoints': ['head', 'foot'], 'skeleton': [[1, 2]]}
 
@@ -49,18 +46,20 @@ def crowd(tmp_path):
 
 
 def test_the_most_crowded_come_first(crowd):
-    names = [image.file_name for image in most_crowded(crowd, 3)]
+    names = [image.file_name for image in most_crowded(crowd, 3).images.values()]
     assert names == ['2.png', '1.png', '3.png']
     assert len(most_crowded(crowd, 12)) == 4
 
 
 def test_annotations_become_people_and_regions(crowd):
-    image = most_crowded(crowd, 2)[1]
-    assert image.people.keypoints.tolist() == [[[9, 9], [9, 30]]]
-    assert image.people.shown.tolist() == [[True, True]]
-    assert image.people.occluded.tolist() == [[False, True]]
-    assert image.regions == [[1, 2, 30, 40]] * 3
-    assert image.skeleton == [(0, 1)]
+    truth = most_crowded(crowd, 2)
+    assert list(truth.images) == [14, 7]
+    image = truth[7]
+    assert image.keypoints.tolist() == [[[9, 9], [9, 30]]]
+    assert image.visibility.tolist() == [[2, 1]]
+    assert image.region_boxes.tolist() == [[1, 2, 30, 40]] * 3
+    assert truth.skeleton == [(0, 1)]
+    assert {a['image_id'] for a in truth.annotations} == {7, 14}
 
 
 def test_a_file_without_crowd_index_is_refused(crowd):
@@ -87,7 +86,7 @@ def test_a_broken_file_is_refused(crowd):
 
 def test_unsure_keypoints_are_not_shown():
     poses = [{'keypoints': [[1, 2], [3, 4]], 'keypoint_scores': [0.4, 0.6]}]
-    assert predicted_people(poses, 2).shown.tolist() == [[False, True]]
+    assert predicted_people(poses, 2).visibility.tolist() == [[0, 2]]
     assert predicted_people([], 2).keypoints.shape == (0, 2, 2)
 
 

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
+from centergroup_mm.coco import People
 from centergroup_mm.visualization.grid import (
-    DrawnPeople,
     draw_people,
     make_grid,
     match_people,
@@ -15,14 +15,10 @@ from centergroup_mm.visualization.grid import (
 BLACK = np.zeros((64, 64, 3), dtype=np.uint8)
 
 
-def people(keypoints, shown=True, occluded=False) -> DrawnPeople:
+def people(keypoints, shown=True, occluded=False) -> People:
     keypoints = np.array(keypoints, dtype=float)
-    size = keypoints.shape[:2]
-    return DrawnPeople(
-        keypoints,
-        np.broadcast_to(np.array(shown, dtype=bool), size),
-        np.broadcast_to(np.array(occluded, dtype=bool), size),
-    )
+    visibility = np.where(shown, np.where(occluded, 1, 2), 0)
+    return People(keypoints, np.broadcast_to(visibility, keypoints.shape[:2]))
 
 
 @pytest.mark.parametrize('scale', [1, 1.5, 2])

@@ -13,7 +13,7 @@ from ..masks import region_mask
 class BottomupInputMasks(BaseTransform):
     """Masks of a training sample, after augmentation.
 
-    *Valid* is the inside of the image, *supervised* what of it lies outside of every
+    *Valid* is the inside of the image, *supervised* the part of it outside of every
     ignore region (crowds, persons without an annotated keypoint). Each is warped from
     the image straight to its resolution and kept from one half on. Regions are read
     from run lengths, polygons, any mixture of them, or, failing both, from their box.

@@ -11,7 +11,7 @@ from mmpose.registry import TRANSFORMS
 class LoadColorImage(LoadImage):
     """Load an image as three channels, from its file or from an array.
 
-    Arrays (in ``results['img']``) are uint8 and may be grey (H, W) or (H, W, 1), color
+    Arrays (in ``results['img']``) are uint8 and may be gray (H, W) or (H, W, 1), color
     (H, W, 3) or color with opacity (H, W, 4), which is dropped. The channel order is
     kept; files are read as BGR in eight bits, whatever their depth.
 

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .people import PlacedPeople, draw_maps
+from ...coco import People
+from .people import draw_maps
 from .settings import Settings
 
 # Network pixels per pixel of the host's maps.
@@ -16,13 +17,13 @@ Maps = tuple[Tensor, Tensor]
 
 
 def draw_for_associative_embedding(
-    head: nn.Module, people: PlacedPeople, metainfo: dict, settings: Settings
+    head: nn.Module, people: list[People], metainfo: dict, settings: Settings
 ) -> list[Maps]:
     """Heatmaps and tags of both views, (1, K, h/4, w/4).
 
     Args:
         head (nn.Module): The host's ``AssociativeEmbeddingHead``.
-        people (PlacedPeople): One image.
+        people (list[People]): Of one image.
         metainfo (dict): Of the dataset.
         settings (Settings): Size and device.
     """
@@ -34,7 +35,7 @@ def draw_for_associative_embedding(
 
 
 def draw_for_dekr(
-    head: nn.Module, people: PlacedPeople, metainfo: dict, settings: Settings
+    head: nn.Module, people: list[People], metainfo: dict, settings: Settings
 ) -> list[Maps]:
     """Heatmaps (1, K + 1, h/4, w/4) and displacements (1, 2K, h/4, w/4); see above."""
     codec = type(head.decoder)(
@@ -44,15 +45,16 @@ def draw_for_dekr(
         generate_keypoint_heatmaps=head.decoder.generate_keypoint_heatmaps,
     )
     flip = metainfo['flip_indices']
-    (keypoints,), (visible,) = people
-    mirrored = (settings.size[0] - 1, 0) + keypoints * np.float32((-1, 1))
+    (image,) = people
+    visible = image.labelled.astype(np.float32)
+    mirrored = (settings.size[0] - 1, 0) + image.keypoints * np.float32((-1, 1))
     return [
         tuple(
             torch.from_numpy(encoded[name])[None].float().to(settings.device)
             for name in ('heatmaps', 'displacements')
         )
         for encoded in (
-            codec.encode(keypoints, visible),
+            codec.encode(image.keypoints, visible),
             codec.encode(mirrored[:, flip].astype(np.float32), visible[:, flip]),
         )
     ]

@@ -12,9 +12,11 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpose.registry import TRANSFORMS
 
+from ...coco import People
 from ..crowd import CrowdSpec, make_image
 from .methods import metainfo_of
 from .people import place_people
+from .samples import loaded_results
 from .timing import Progress, spread
 
 
@@ -29,7 +31,7 @@ def measure_loading(
     Args:
         config (Config): With a ``train_pipeline``.
         runs (int): Images that count.
-        progress (Callable): As of :func:`time_methods`.
+        progress (Callable): As in :func:`time_methods`.
         size (tuple[int, int]): Of the image, [w, h].
 
     Returns:
@@ -66,11 +68,11 @@ def _make_sample(path: Path, size: tuple[int, int], metainfo: dict) -> dict:
     image, *_ = make_image(CrowdSpec(num_train=0, num_val=1), 'val', 0)
     if not cv2.imwrite(str(path), cv2.resize(image, size)):
         raise OSError(f'{path} cannot be written.')
-    people = place_people(8, metainfo['num_keypoints'], size, batch=1)
-    keypoints, visible = people.keypoints[0], people.visible[0]
-    boxes = np.concatenate((keypoints.min(1), keypoints.max(1)), 1)
-    *persons, ignored = range(len(keypoints))
-    x1, y1, x2, y2 = (float(value) for value in boxes[ignored])
+    (people,) = place_people(8, metainfo['num_keypoints'], size, batch=1)
+    boxes = np.concatenate((people.keypoints.min(1), people.keypoints.max(1)), 1)
+    *boxes, ignored = boxes
+    persons = People(people.keypoints[:-1], people.visibility[:-1])
+    x1, y1, x2, y2 = (float(value) for value in ignored)
     width, height = size
     # A crowd along the bottom, column by column as COCO writes run lengths.
     top = height * 5 // 6
@@ -85,15 +87,10 @@ def _make_sample(path: Path, size: tuple[int, int], metainfo: dict) -> dict:
         ),
     ]
     return dict(
+        loaded_results(persons, metainfo),
         img_path=str(path),
         img_id=1,
-        id=list(persons),
-        keypoints=keypoints[persons],
-        keypoints_visible=visible[persons],
-        bbox=boxes[persons].astype(np.float32),
+        id=list(range(len(persons))),
+        bbox=np.array(boxes, np.float32),
         ignore_regions=regions,
-        **{
-            name: metainfo[name]
-            for name in ('flip_indices', 'sigmas', 'dataset_keypoint_weights')
-        },
     )

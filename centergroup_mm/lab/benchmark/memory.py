@@ -21,7 +21,7 @@ def peak_bytes(function: Callable[[], object], device: str) -> int:
 
     Args:
         function (Callable): Runs the model.
-        device (str): As of torch.
+        device (str): As torch names it, e.g. 'cuda:0'.
     """
     if torch.device(device).type == 'cuda':
         torch.cuda.synchronize(device)

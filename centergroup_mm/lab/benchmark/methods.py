@@ -14,11 +14,13 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+from ...coco import People
 from ...datasets import load_metainfo
 from ..configs import load_config
 from ..crowd import CrowdSpec, make_image
 from .host_heads import HOST_MAPS, HostHead
-from .people import PlacedDetector, draw_maps, place_people
+from .people import ShowingDetector, draw_maps, place_people
+from .samples import cropped_results, run_pipeline
 from .settings import DTYPES, Settings
 
 PLACED, NETWORK_ONLY = 'placed people', 'network only'
@@ -46,7 +48,7 @@ class Method:
         if settings.compile and self.config.model.head.type == 'CenterGroupHead':
             self.config.merge_from_dict({'model.head.grouping.compile_options': {}})
         self.config.merge_from_dict(overrides or {})
-        # A peer of which nobody flips images is not made to.
+        # No flip test for a model of others whose config has none.
         test_cfg = self.config.model.test_cfg
         self.flip = settings.flip and test_cfg.get('flip_test', False)
         test_cfg.flip_test = self.flip
@@ -55,13 +57,13 @@ class Method:
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('mmpose'):
             self.model = MODELS.build(self.config.model)
-        # Ours choose a format in evaluation, unless they are told.
+        # Models of this package choose the format in evaluation if it is not set.
         self.model.channels_last = settings.channels_last
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)
         self.model.eval().to(settings.device)
         self.inputs = self._load_inputs()
-        self.samples = make_samples(settings, self.metainfo['flip_indices'])
+        self.samples = make_samples(settings, self.metainfo)
         self._shown: dict[int, Any] = {}
         self._host_head: HostHead | None = None
         self.kind = self._place_detector()
@@ -136,7 +138,7 @@ class Method:
                     'photograph that OpenCV reads.'
                 )
         image = torch.from_numpy(cv2.resize(image, settings.size)).permute(2, 0, 1)
-        samples = make_samples(settings, self.metainfo['flip_indices'])
+        samples = make_samples(settings, self.metainfo)
         data = dict(inputs=[image] * settings.batch, data_samples=samples)
         inputs = self.model.data_preprocessor(data, False)['inputs']
         if settings.channels_last:
@@ -147,7 +149,7 @@ class Method:
         head = self.model.head
         if hasattr(head, 'detector'):
             types = [*self.metainfo['flip_indices'], self.num_keypoints]
-            head.detector = PlacedDetector(head.detector, types).eval()
+            head.detector = ShowingDetector(head.detector, types).eval()
             return PLACED
         takes_maps = type(head).__name__ in HOST_MAPS and self.settings.batch == 1
         if takes_maps:
@@ -163,21 +165,14 @@ def metainfo_of(config: Config) -> dict:
         return load_metainfo(given or DATASETS.get(dataset.type).METAINFO)
 
 
-def make_samples(settings: Settings, flip_indices: list[int]) -> list[PoseDataSample]:
-    """Samples of images that fill the input."""
-    width, height = settings.size
+def make_samples(settings: Settings, metainfo: dict) -> list[PoseDataSample]:
+    """Samples of images that fill the input, with nobody annotated."""
+    count = len(metainfo['flip_indices'])
+    nobody = People(np.zeros((0, count, 2)), np.zeros((0, count)))
+    pack = [dict(type='PackCenterGroupInputs')]
     samples = []
     for _ in range(settings.batch):
-        extent = np.array(settings.size, np.float32)
-        sample = PoseDataSample(
-            metainfo=dict(
-                img_shape=(height, width),
-                ori_shape=(height, width),
-                input_size=(width, height),
-                input_center=extent / 2,
-                input_scale=extent,
-                flip_indices=list(flip_indices),
-            )
-        )
+        results = cropped_results(nobody, settings.size, metainfo)
+        sample = run_pipeline(pack, results)['data_samples']
         samples.append(sample.to(settings.device))
     return samples

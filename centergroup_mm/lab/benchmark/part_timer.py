@@ -2,7 +2,7 @@
 """Where a bottom-up model spends its time, part by part, without changing it.
 
 While a :class:`PartTimer` is open, functions of the model note when they begin and end.
-Whatever part is innermost at a moment owns that moment, so the parts of a run add up to
+Time counts for the innermost part that is running, so the parts of a run add up to
 the whole.
 """
 

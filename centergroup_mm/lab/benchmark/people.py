@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""People placed into the maps of a network, so that what follows has its real load.
+"""A detector that shows the maps of given people in the place of its own.
 
-Random weights see nobody, and decoding an empty map costs less than decoding a crowd.
+Placed people give what follows a network of random weights its real load: such a
+network sees nobody, and decoding an empty map costs less than decoding a crowd.
+Annotated people show what grouping is worth without errors of detection.
 """
 
 from collections.abc import Sequence
@@ -9,46 +11,38 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from ...coco import People
 from ...codecs import CenterHeatmap
 
 # Share of keypoints that are not seen, as in photographs of crowds.
 HIDDEN_SHARE = 0.2
-# Weaker than any detection: what of it is a candidate is one by its rank alone.
+# Below the codec's score floor: it enters only as one of the best few candidates that
+# are valid whatever they score.
 NOISE = 0.004
-# Distance of the tags of two people; they are told apart from 1 on.
+# Distance of the tags of two people; associative embedding separates them from 1 on.
 TAG_STEP = 2.0
 
 
-class PlacedPeople(NamedTuple):
-    """People of B images.
-
-    Attributes:
-        keypoints (list[np.ndarray]): Per image float32 (G, K, 2), input pixels.
-        visible (list[np.ndarray]): Per image float32 (G, K), 1 where seen.
-    """
-
-    keypoints: list[np.ndarray]
-    visible: list[np.ndarray]
-
-
-class PlacedMaps(NamedTuple):
-    """What a perfect HigherHRNet would say of them, with some noise.
+class DrawnMaps(NamedTuple):
+    """What a perfect HigherHRNet would say of people.
 
     Attributes:
         heatmaps (list[Tensor]): (B, K + 1, h, w) at 1/4 and at 1/2 of the input.
-        tags (Tensor): (B, K + 1, h/4, w/4), another number for every person.
+        tags (Tensor, optional): (B, K + 1, h/4, w/4), another number for every person;
+            None leaves those of the network.
     """
 
     heatmaps: list[Tensor]
-    tags: Tensor
+    tags: Tensor | None
 
 
 def place_people(
     count: int, num_keypoints: int, size: tuple[int, int], batch: int, seed: int = 0
-) -> PlacedPeople:
-    """Spread people over images.
+) -> list[People]:
+    """Spread people over B images; each keypoint is seen or not there.
 
     Args:
         count (int): G, people per image.
@@ -61,7 +55,7 @@ def place_people(
     extent = np.array(size, dtype=float)
     columns = int(np.ceil(np.sqrt(count * extent[0] / extent[1])))
     rows = int(np.ceil(count / columns))
-    people = PlacedPeople([], [])
+    people = []
     for _ in range(batch):
         cells = rng.permutation(columns * rows)[:count]
         cells = np.stack((cells % columns, cells // columns), -1)
@@ -73,31 +67,32 @@ def place_people(
         keypoints = np.clip(centers[:, None] + places * body, 0, extent - 1)
         visible = rng.random((count, num_keypoints)) >= HIDDEN_SHARE
         visible[:, 0] = True
-        people.keypoints.append(keypoints.astype(np.float32))
-        people.visible.append(visible.astype(np.float32))
+        people.append(People(keypoints.astype(np.float32), np.where(visible, 2, 0)))
     return people
 
 
-def draw_maps(people: PlacedPeople, size: tuple[int, int], seed: int = 0) -> PlacedMaps:
-    """Draw the maps of placed people.
+def draw_maps(
+    people: Sequence[People], size: tuple[int, int], seed: int = 0
+) -> DrawnMaps:
+    """Draw the maps of placed people, with a little noise.
 
     Args:
-        people (PlacedPeople): B images.
+        people (Sequence[People]): Of B images, in input pixels.
         size (tuple[int, int]): Input [w, h].
         seed (int): Of the noise.
     """
     codec = CenterHeatmap(size)
     generator = torch.Generator().manual_seed(seed)
     heatmaps, tags = [], []
-    for keypoints, visible in zip(*people, strict=True):
-        encoded = codec.encode(keypoints, visible)
+    for image in people:
+        encoded = codec.encode(image.keypoints, image.visibility)
         stages = [torch.from_numpy(maps) for maps in encoded['heatmaps']]
         heatmaps.append(
             [s + NOISE * torch.rand(s.shape, generator=generator) for s in stages]
         )
         noise = torch.randn(stages[0].shape, generator=generator)
         tags.append(_write_tags(noise, encoded['tag_indices']))
-    return PlacedMaps(
+    return DrawnMaps(
         [torch.stack(level) for level in zip(*heatmaps, strict=True)], torch.stack(tags)
     )
 
@@ -114,48 +109,77 @@ def _write_tags(tags: Tensor, indices: np.ndarray) -> Tensor:
     return tags
 
 
-class PlacedDetector(nn.Module):
-    """Takes the place of a head's detector: runs it, and shows placed people instead.
+def draw_truth(sample: PoseDataSample, people: People, sigma: float = 2.0) -> DrawnMaps:
+    """Draw the heatmaps of annotated people; the tags stay the network's.
+
+    Args:
+        sample (PoseDataSample): Says how the image lies in the input.
+        people (People): In image pixels.
+        sigma (float): Of the heatmaps' Gaussians. Defaults to 2.
+    """
+    meta = sample.metainfo
+    size, extent = (np.asarray(meta[f'input_{n}'], float) for n in ('size', 'scale'))
+    origin = np.asarray(meta['input_center'], float) - extent / 2
+    codec = CenterHeatmap(tuple(int(side) for side in size), sigma)
+    keypoints = (people.keypoints - origin) * size / extent
+    encoded = codec.encode(keypoints, people.visibility)
+    return DrawnMaps([torch.from_numpy(m)[None] for m in encoded['heatmaps']], None)
+
+
+class ShowingDetector(nn.Module):
+    """Takes the place of a head's detector: runs it, and shows drawn maps instead.
 
     In training the gradients are those of the detector's own maps.
 
     Args:
         detector (nn.Module): The head's own, a :class:`HigherHRNetMaps`.
         flip_types (Sequence[int]): Mirror image of each of the K + 1 types.
+        centers_only (bool): Keep the predicted heatmaps of the keypoints, so that only
+            people who have no center of their own are helped. Defaults to False.
     """
 
-    def __init__(self, detector: nn.Module, flip_types: Sequence[int]) -> None:
+    def __init__(
+        self,
+        detector: nn.Module,
+        flip_types: Sequence[int],
+        centers_only: bool = False,
+    ) -> None:
         super().__init__()
         self.detector = detector
         self.num_types = detector.num_types
-        self.flip_types = list(flip_types)
+        self.flip_types = list(flip_types)[: self.num_types]
+        self.first_shown = len(flip_types) - 1 if centers_only else 0
         self.run_network = True
-        self._views: dict[int, PlacedMaps] = {}
+        self._views: dict[int, DrawnMaps] = {}
 
-    def show(self, maps: PlacedMaps) -> None:
+    def show(self, maps: DrawnMaps) -> None:
         """Set the people of the next images; both views are made beforehand."""
-        weight = next(self.detector.parameters())
-        stages = [
-            level[:, : self.num_types].to(weight.device) for level in maps.heatmaps
-        ]
-        tags = maps.tags[:, : self.num_types].to(weight.device)
-        types = self.flip_types[: self.num_types]
-        batch = len(tags)
-        both = [torch.cat((m, m.flip(-1)[:, types])) for m in (*stages, tags)]
+        device = next(self.detector.parameters()).device
+        drawn = [*maps.heatmaps, *([] if maps.tags is None else [maps.tags])]
+        single = [m[:, : self.num_types].to(device) for m in drawn]
+        both = [torch.cat((m, m.flip(-1)[:, self.flip_types])) for m in single]
+        levels = len(maps.heatmaps)
         self._views = {
-            batch: PlacedMaps(stages, tags),
-            2 * batch: PlacedMaps(both[:-1], both[-1]),
+            len(views[0]): DrawnMaps(
+                views[:levels], None if maps.tags is None else views[levels]
+            )
+            for views in (single, both)
         }
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """As of :meth:`HigherHRNetMaps.forward`, with the placed people."""
+        """As :meth:`HigherHRNetMaps.forward`, at scale 1, with the people shown."""
         heatmaps, tags = self._views[len(feats[0])]
         if not self.run_network:
             return list(heatmaps), tags
         predicted, own_tags = self.detector(feats)
+        if self.first_shown:
+            heatmaps = [
+                torch.cat((own[:, : self.first_shown], drawn[:, self.first_shown :]), 1)
+                for own, drawn in zip(predicted, heatmaps, strict=True)
+            ]
         if not self.training:
-            return list(heatmaps), tags
+            return list(heatmaps), own_tags if tags is None else tags
         return [
-            own + (placed - own).detach()
-            for own, placed in zip(predicted, heatmaps, strict=True)
+            own + (drawn - own).detach()
+            for own, drawn in zip(predicted, heatmaps, strict=True)
         ], own_tags

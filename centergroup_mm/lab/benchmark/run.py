@@ -71,8 +71,8 @@ class Benchmark:
         """
         plan = self.plan
         if 'training' in plan.measure:
-            # As in trainings by the configs. Threads inherit it from the one that
-            # starts them, so it comes before all work.
+            # As in trainings by the configs. Threads inherit it when they start, so it
+            # comes before all work.
             torch.set_flush_denormal(True)
         result = dict(
             machine=describe_machine(self.settings.device),
@@ -103,7 +103,7 @@ class Benchmark:
         ]
 
     def build_one(self, config: str, channels_last: bool) -> Iterator[Method]:
-        """A method and, as asked for, its dense version; a peer that fails is left."""
+        """A method and, if asked for, its dense version; skips a host's that fails."""
         plan = self.plan
         settings = replace(self.settings, channels_last=channels_last)
         try:

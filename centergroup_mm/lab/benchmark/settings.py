@@ -19,7 +19,7 @@ class Settings:
     Attributes:
         size (tuple[int, int]): Input [w, h].
         batch (int): Images at once.
-        device (str): As of torch.
+        device (str): As torch names it, e.g. 'cuda:0'.
         dtype (str): A name of ``DTYPES``; others than float32 under autocast.
         flip (bool): Whether there is a mirrored view.
         channels_last (bool): Memory format of the weights and maps.

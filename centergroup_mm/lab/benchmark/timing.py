@@ -61,7 +61,7 @@ def time_methods(
 ) -> list[dict]:
     """Time methods at several numbers of people, one run of each in turn.
 
-    Interleaved, a disturbance of the machine meets all of them alike.
+    Interleaved, so that a disturbance of the machine affects all of them alike.
 
     Args:
         methods (Sequence[Method]): What is timed.

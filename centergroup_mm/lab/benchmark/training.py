@@ -6,15 +6,15 @@ from functools import partial
 
 import numpy as np
 import torch
-from mmengine.registry import DefaultScope
-from mmpose.registry import TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+from ...coco import People
 from .memory import peak_bytes
 from .methods import Method
 from .part_timer import clock_of
-from .people import PlacedPeople, draw_maps, place_people
+from .people import draw_maps, place_people
+from .samples import cropped_results, run_pipeline
 from .timing import Progress, spread
 
 # The transforms of a training pipeline that make targets.
@@ -26,8 +26,8 @@ WITH_RESIDUAL = 'detector and residual CNN'
 class TrainingSteps:
     """Steps of one model: all of it, its detector, and that with the residual CNN.
 
-    What grouping costs in training is the first less the last. Candidates are those of
-    placed people, the gradients those of the detector's own maps.
+    The grouping costs the first less the last. Candidates are those of placed people,
+    gradients those of the detector's own maps.
 
     Args:
         method (Method): A CenterGroup, in float32 or under autocast.
@@ -70,7 +70,7 @@ class TrainingSteps:
         return sum(value for name, value in losses.items() if 'loss' in name)
 
     def _detector_loss(self) -> Tensor:
-        """As of a HigherHRNet, without the tags' loss, as CenterGroup trains it."""
+        """That of a HigherHRNet without its loss of the tags, as CenterGroup has it."""
         return self._heatmap_loss(self.model.extract_feat(self.method.inputs))
 
     def _heatmap_loss(self, features: Sequence[Tensor]) -> Tensor:
@@ -92,45 +92,24 @@ class TrainingSteps:
         return total
 
 
-def make_training_samples(method: Method, people: PlacedPeople) -> list[PoseDataSample]:
+def make_training_samples(
+    method: Method, people: Sequence[People]
+) -> list[PoseDataSample]:
     """Samples with targets, made by the transforms of the config."""
-    width, height = method.settings.size
-    pipeline = [
+    size = method.settings.size
+    transforms = [
         dict(transform)
         for transform in method.config.train_pipeline
         if transform['type'] in TARGET_TRANSFORMS
     ]
-    for transform in pipeline:
+    for transform in transforms:
         if 'encoder' in transform:
-            transform['encoder'] = dict(
-                transform['encoder'], input_size=method.settings.size
-            )
-    with DefaultScope.overwrite_default_scope('mmpose'):
-        transforms = [TRANSFORMS.build(transform) for transform in pipeline]
+            transform['encoder'] = dict(transform['encoder'], input_size=size)
     samples = []
-    for keypoints, visible in zip(*people, strict=True):
-        extent = keypoints.max(1) - keypoints.min(1)
-        results = dict(
-            img=np.zeros((height, width, 3), np.uint8),
-            img_path='placed',
-            keypoints=keypoints,
-            transformed_keypoints=keypoints,
-            keypoints_visible=visible,
-            box_areas=extent.prod(1),
-            ori_shape=(height, width),
-            img_shape=(height, width),
-            input_size=(width, height),
-            input_center=np.array([width, height]) / 2,
-            input_scale=np.array([width, height], float),
-            warp_mat=np.eye(2, 3),
-            ignore_regions=[],
-            flip_indices=list(method.metainfo['flip_indices']),
-            sigmas=method.metainfo['sigmas'],
-            dataset_keypoint_weights=method.metainfo['dataset_keypoint_weights'],
-        )
-        for transform in transforms:
-            results = transform(results)
-        samples.append(results['data_samples'].to(method.settings.device))
+    for image in people:
+        results = cropped_results(image, size, method.metainfo)
+        sample = run_pipeline(transforms, results)['data_samples']
+        samples.append(sample.to(method.settings.device))
     return samples
 
 
@@ -144,7 +123,7 @@ def measure_training(
         count (int): People per image.
         runs (int): Runs that count.
         warm_up (int): Runs before them.
-        progress (Callable): As of :func:`time_methods`.
+        progress (Callable): As in :func:`time_methods`.
 
     Returns:
         dict: ``method``, ``people``, ``steps`` (:class:`Spread` by name), ``bytes`` by

@@ -65,7 +65,7 @@ def label_points(scene: Scene, index: int) -> dict[str, tuple[float, float, int]
     """Return (x, y, v) of every anatomical point of the scene's person `index`.
 
     A hidden point (behind another body, or behind a nearer part of its own) is
-    labelled if it hangs together with a point that is seen (`ANATOMY_LINKS`).
+    labelled if it is linked to a point that is seen (`ANATOMY_LINKS`).
     A point outside the image or on the far side of the head is not labelled.
     """
     figure = scene.people[index].figure

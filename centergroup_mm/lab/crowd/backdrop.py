@@ -21,11 +21,11 @@ def draw_backdrop(
     """Return a (2 size, 2 size, 3) uint8 canvas without people.
 
     Args:
-        rng: Source of randomness.
-        size: Side of the image, px.
-        horizon: Height of the line between wall and ground, px from the top.
-        light: The scene's light.
-        colors: The people's colors, which the clutter shares.
+        rng (np.random.Generator): Source of randomness.
+        size (int): Side of the image, px.
+        horizon (float): Height of the line between wall and ground, px from the top.
+        light (Light): The scene's light.
+        colors (list[Color]): The people's colors, which the clutter shares.
     """
     horizon = float(np.clip(horizon, 0.05 * size, 0.9 * size))
     canvas = _surfaces(rng, size, horizon)
@@ -103,7 +103,7 @@ def _limb_like(canvas, rng, size, light, colors):
 
 
 def _dull(rng, colors):
-    """A color between the people's and grey."""
+    """A color between the people's and gray."""
     color = np.array(colors[rng.integers(len(colors))], float)
     return tuple(color + rng.uniform(0.2, 0.8) * (rng.uniform(60, 190) - color))
 

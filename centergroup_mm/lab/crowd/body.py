@@ -82,13 +82,15 @@ class Body:
     """A posed body as a camera sees it, in statures.
 
     Attributes:
-        points: Name of an anatomical point -> (3,) view coordinates (x right,
-            y down, depth towards the camera), the feet's lowest point at y = 0.
-        facing: Name of a face point -> cosine between the surface normal there
-            and the direction to the camera.
-        head: (3, 3), columns are the head's left, up and forward in the view.
-        chest: (3,) the chest's forward direction in the view.
-        girth: Factor on all thicknesses.
+        points (dict[str, np.ndarray]): Name of an anatomical point -> (3,) view
+            coordinates (x right, y down, depth towards the camera), the feet's lowest
+            point at y = 0.
+        facing (dict[str, float]): Name of a face point -> cosine between the surface
+            normal there and the direction to the camera.
+        head (np.ndarray): (3, 3), columns are the head's left, up and forward in the
+            view.
+        chest (np.ndarray): (3,) the chest's forward direction in the view.
+        girth (float): Factor on all thicknesses.
     """
 
     points: dict[str, np.ndarray]
@@ -116,8 +118,8 @@ def sample_body(rng: np.random.Generator, camera_pitch: float) -> Body:
     """Draw proportions, a posture and a view.
 
     Args:
-        rng: Source of randomness.
-        camera_pitch: Degrees the camera looks down, shared by a scene.
+        rng (np.random.Generator): Source of randomness.
+        camera_pitch (float): Degrees the camera looks down, shared by a scene.
     """
     size = {k: v * rng.uniform(0.93, 1.07) for k, v in PROPORTIONS.items()}
     roll = rng.uniform(-50, 50) if rng.random() < 0.05 else rng.normal(0, 4)

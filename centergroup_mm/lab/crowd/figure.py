@@ -28,10 +28,10 @@ class Shape:
     """A hull of discs.
 
     Attributes:
-        centers: (D, 2) px.
-        radii: (D,) px.
-        color: BGR, 0-255.
-        cloth: Whether it is of cloth, which may be patterned.
+        centers (np.ndarray): (D, 2) px.
+        radii (np.ndarray): (D,) px.
+        color (Color): BGR, 0-255.
+        cloth (bool): Whether it is of cloth, which may be patterned.
     """
 
     centers: np.ndarray
@@ -43,8 +43,9 @@ class Shape:
         """Return (..., D * V, 2) px whose hull is the shape.
 
         Args:
-            disc: (..., V, 2) outline of a disc of radius 1.
-            grow: (..., V, 2) px added to the outlines of the discs.
+            disc (np.ndarray): (..., V, 2) outline of a disc of radius 1.
+            grow (np.ndarray, optional): (..., V, 2) px added to the outlines of the
+                discs.
         """
         radii = self.radii[:, None, None]
         points = radii * disc[..., None, :, :] + self.centers[:, None]
@@ -63,9 +64,10 @@ class Layer:
     """Shapes shaded as one, with the points that lie on them.
 
     Attributes:
-        shapes: Drawn one after the other, tone by tone.
-        points: Names of the anatomical points that this layer carries.
-        details: Shapes drawn flat on top.
+        shapes (list[Shape]): Drawn one after the other, tone by tone.
+        points (tuple[str, ...]): Names of the anatomical points that this layer
+            carries.
+        details (list[Shape]): Shapes drawn flat on top.
     """
 
     shapes: list[Shape]
@@ -77,14 +79,16 @@ class Figure:
     """Shapes of one body at its place in the image.
 
     Args:
-        body: The posed body.
-        outfit: Its clothes.
-        foot: (2,) px, where the body's origin (its lowest point's height) lies.
-        stature: Px per stature.
+        body (Body): The posed body.
+        outfit (Outfit): Its clothes.
+        foot (np.ndarray): (2,) px, where the body's origin (its lowest point's height)
+            lies.
+        stature (float): Px per stature.
 
     Attributes:
-        points: Name -> (3,) px: x, y and the depth towards the camera.
-        layers: From the farthest to the nearest.
+        points (dict[str, np.ndarray]): Name -> (3,) px: x, y and the depth towards the
+            camera.
+        layers (list[Layer]): From the farthest to the nearest.
     """
 
     def __init__(self, body: Body, outfit: Outfit, foot, stature: float):

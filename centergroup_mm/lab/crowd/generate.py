@@ -38,10 +38,10 @@ class CrowdSpec:
 
     Attributes:
         num_train, num_val: Numbers of images.
-        size: Side of the square images, px.
-        seed: 0 to 2**32 - 1.
-        crowding: 0 to 1, see `scene.sample_scene`.
-        keypoints: 'coco' (17 types) or 'crowdpose' (14).
+        size (int): Side of the square images, px.
+        seed (int): 0 to 2**32 - 1.
+        crowding (float): 0 to 1, see `scene.sample_scene`.
+        keypoints (str): 'coco' (17 types) or 'crowdpose' (14).
 
     Raises:
         ValueError: If a value is out of its range.
@@ -106,12 +106,12 @@ def generate_crowd(
     an image is as `annotate.crowd_index` defines it.
 
     Args:
-        out_dir: The folder to make.
-        spec: What to make.
-        workers: Number of processes; the result does not depend on it.
-        overwrite: Replace a crowd of other parameters.
-        progress: Wraps the iterator over images, given their number; for a
-            progress bar.
+        out_dir (str | Path): The folder to make.
+        spec (CrowdSpec): What to make.
+        workers (int): Number of processes; the result does not depend on it.
+        overwrite (bool): Replace a crowd of other parameters.
+        progress (Callable[[Iterator, int], Iterator], optional): Wraps the iterator
+            over images, given their number; for a progress bar.
 
     Returns:
         Whether anything was written: False if this very crowd already stood.

@@ -30,9 +30,9 @@ class Outfit:
         torso, arm, leg, hand, foot: Colors of the clothes.
         arm_sleeve, leg_sleeve: How far cloth reaches down a limb, 0 to 2, in
             segments of the limb.
-        hat: Color of a cap, or None.
-        jacket: Whether the front shows a zip line down to the belt.
-        pattern: Index of the cloth pattern.
+        hat (Color | None): Color of a cap, or None.
+        jacket (bool): Whether the front shows a zip line down to the belt.
+        pattern (int): Index of the cloth pattern.
     """
 
     skin: Color
@@ -97,7 +97,7 @@ def sample_outfit(rng: np.random.Generator, palette: Palette) -> Outfit:
 
 
 def _sample_cloth(rng) -> Color:
-    """Return a grey, a muted or a strong color."""
+    """Return a gray, a muted or a strong color."""
     value, strength = rng.uniform(25, 240), rng.choice((0.1, 0.45, 0.9))
     return tuple(value * (1 - strength * rng.uniform(0, 1, 3)))
 

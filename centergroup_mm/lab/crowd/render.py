@@ -24,14 +24,15 @@ class Light:
     """A scene's light.
 
     Attributes:
-        towards: (2,) unit vector in the image towards the light.
-        contrast: 0 (flat) to 1, of the tones on a body.
-        ink: Brightness of outlines, 0 (black) to 1.
-        outline: Width of outlines, px.
-        gradient: (2,) relative change of brightness across width and height.
-        exposure: (3,) factor per color channel.
-        noise: Standard deviation of the sensor's noise, grey levels.
-        blur: Standard deviation of the lens' blur, px; 0 for none.
+        towards (np.ndarray): (2,) unit vector in the image towards the light.
+        contrast (float): 0 (flat) to 1, of the tones on a body.
+        ink (float): Brightness of outlines, 0 (black) to 1.
+        outline (float): Width of outlines, px.
+        gradient (np.ndarray): (2,) relative change of brightness across width and
+            height.
+        exposure (np.ndarray): (3,) factor per color channel.
+        noise (float): Standard deviation of the sensor's noise, gray levels.
+        blur (float): Standard deviation of the lens' blur, px; 0 for none.
     """
 
     towards: np.ndarray

@@ -34,9 +34,10 @@ class Person:
     """One drawn person.
 
     Attributes:
-        figure: Its shapes.
-        annotated: Whether its keypoints are to be annotated.
-        silhouette: (2S, 2S) uint8, not 0 on its whole body, hidden parts included.
+        figure (Figure): Its shapes.
+        annotated (bool): Whether its keypoints are to be annotated.
+        silhouette (np.ndarray): (2S, 2S) uint8, not 0 on its whole body, hidden parts
+            included.
     """
 
     figure: Figure
@@ -49,10 +50,11 @@ class Scene:
     """A drawn scene.
 
     Attributes:
-        image: (S, S, 3) uint8, BGR.
-        people: From the farthest to the nearest, which is the drawing order.
-        instances: (2S, 2S) uint8: 0 background, i + 1 where person i is seen,
-            `CROWD_ID` where people of the crowd region are seen.
+        image (np.ndarray): (S, S, 3) uint8, BGR.
+        people (list[Person]): From the farthest to the nearest, which is the drawing
+            order.
+        instances (np.ndarray): (2S, 2S) uint8: 0 background, i + 1 where person i is
+            seen, `CROWD_ID` where people of the crowd region are seen.
     """
 
     image: np.ndarray
@@ -64,9 +66,9 @@ def sample_scene(rng: np.random.Generator, size: int, crowding: float) -> Scene:
     """Draw a scene of 3 to 12 people.
 
     Args:
-        rng: Source of all randomness.
-        size: Side of the image, px.
-        crowding: 0 (people keep apart as far as they can) to 1 (everyone stands
+        rng (np.random.Generator): Source of all randomness.
+        size (int): Side of the image, px.
+        crowding (float): 0 (people keep apart as far as they can) to 1 (everyone stands
             in front of, behind or beside somebody).
     """
     light = sample_light(rng, size)

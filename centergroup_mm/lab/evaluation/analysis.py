@@ -149,7 +149,7 @@ def best_pose_threshold(
     sigmas: np.ndarray,
     threshold: float = 0.5,
 ) -> float:
-    """Pose score of the highest F-measure, each method's own point of operation.
+    """Pose score of the highest F-measure, the best operating point of a method.
 
     Poses matched with an OKS of at least ``threshold`` are right, duplicates and
     background wrong, those in ignore regions neither.

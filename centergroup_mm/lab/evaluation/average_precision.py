@@ -27,12 +27,12 @@ class AveragePrecision:
     A value is NaN where no person counts, where COCO's evaluation prints -1.
 
     Attributes:
-        ap: Mean over the OKS thresholds 0.50, 0.55, ..., 0.95.
-        ap50: At 0.50.
-        ap75: At 0.75.
-        ap_medium: Of persons of 32^2 to 96^2 px^2.
-        ap_large: Of larger persons.
-        ar: Mean recall over the thresholds.
+        ap (float): Mean over the OKS thresholds 0.50, 0.55, ..., 0.95.
+        ap50 (float): At 0.50.
+        ap75 (float): At 0.75.
+        ap_medium (float): Of persons of 32^2 to 96^2 px^2.
+        ap_large (float): Of larger persons.
+        ar (float): Mean recall over the thresholds.
     """
 
     ap: float

@@ -14,18 +14,18 @@ class ErrorCounts:
     """Numbers of persons, poses and keypoints; ``sum(counts, ErrorCounts())`` adds.
 
     Attributes:
-        persons: Annotated persons: found + poor + missed.
-        found: Matched with an OKS of at least the threshold.
-        poor: Matched with less.
-        missed: Not matched.
-        duplicates: Further poses of a matched person.
-        background: Poses of nobody.
-        ignored: Poses in ignore regions; no errors.
-        labelled: Labelled keypoints of matched persons: good + jitter + swap +
+        persons (int): Annotated persons: found + poor + missed.
+        found (int): Matched with an OKS of at least the threshold.
+        poor (int): Matched with less.
+        missed (int): Not matched.
+        duplicates (int): Further poses of a matched person.
+        background (int): Poses of nobody.
+        ignored (int): Poses in ignore regions; no errors.
+        labelled (int): Labelled keypoints of matched persons: good + jitter + swap +
             swap_inversion + inversion + miss, see :class:`KeypointState`.
-        lost: Labelled keypoints of missed persons.
-        unlabelled: Keypoints of matched persons that are not labelled.
-        hallucinated: Those of them that are reported.
+        lost (int): Labelled keypoints of missed persons.
+        unlabelled (int): Keypoints of matched persons that are not labelled.
+        hallucinated (int): Those of them that are reported.
     """
 
     persons: int = 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Average precision after an oracle has mended one kind of error.
+"""Average precision after one kind of error is fixed by the annotations.
 
 In the spirit of Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance
 Pose Estimation" (ICCV 2017): what an error costs is what its removal gains. Kinds are
-mended one at a time, each in the poses as they were, so that no order is to be chosen.
+fixed one at a time, each in the original poses, so that no order is to be chosen.
 Therefore gains do not add up.
 """
 
@@ -34,7 +34,7 @@ FIXES = ('missed', *POSE_FIXES, *KEYPOINT_FIXES, 'hallucinated', 'ranking')
 
 @dataclass(frozen=True)
 class ScoreScale:
-    """What an oracle must know of a method's scores.
+    """The range of a method's scores, for poses that a fix adds or ranks anew.
 
     Attributes:
         usual (float): Median score of the matched poses; 1 if there is none.
@@ -60,7 +60,7 @@ class ScoreScale:
 
 
 def fix_poses(errors: ImageErrors, kinds: Collection[str], scale: ScoreScale) -> Poses:
-    """Mend some kinds of errors in the poses of one image.
+    """Fix some kinds of errors in the poses of one image.
 
     - ``missed``: every missed person gets a pose, the annotated keypoints, with the
       usual score of the method's matched poses;
@@ -68,7 +68,7 @@ def fix_poses(errors: ImageErrors, kinds: Collection[str], scale: ScoreScale) ->
     - ``swapped``, ``inversion``, ``miss``, ``jitter``: these keypoints are put where
       they are annotated, the score of the pose stays;
     - ``hallucinated``: these keypoints are no longer reported, their score is 0;
-    - ``ranking``: matched poses score their OKS (before any mending), all others less
+    - ``ranking``: matched poses score their OKS (before any fix), all others less
       than these, in their order.
 
     Poses below the analysis' threshold take part in AP and are left as they are.
@@ -79,7 +79,7 @@ def fix_poses(errors: ImageErrors, kinds: Collection[str], scale: ScoreScale) ->
         scale (ScoreScale): Of all images.
 
     Returns:
-        Poses: Mended copies.
+        Poses: Fixed copies.
 
     Raises:
         ValueError: If a kind is unknown.
@@ -107,12 +107,11 @@ def fix_poses(errors: ImageErrors, kinds: Collection[str], scale: ScoreScale) ->
 
     fates = [POSE_FIXES[kind] for kind in kinds if kind in POSE_FIXES]
     kept = ~np.isin(matches.fates, fates)
-    boxes = None if poses.boxes is None else poses.boxes[kept]
-    mended = Poses(keypoints[kept], keypoint_scores[kept], scores[kept], boxes)
+    fixed = Poses(keypoints, keypoint_scores, scores, poses.boxes).select(kept)
     if 'missed' not in kinds:
-        return mended
+        return fixed
     usual = 1.0 if 'ranking' in kinds else scale.usual
-    return _add_missed(mended, errors, usual)
+    return _add_missed(fixed, errors, usual)
 
 
 def _add_missed(poses: Poses, errors: ImageErrors, score: float) -> Poses:
@@ -145,7 +144,7 @@ def average_precision_after_fixes(
         truth (Truth): The annotations.
         analysis (ErrorAnalysis): The errors of the poses.
         sigmas (np.ndarray): (K,) of the dataset's metainfo.
-        iou_type (str): As of :func:`average_precision`. Defaults to 'keypoints'.
+        iou_type (str): As in :func:`average_precision`. Defaults to 'keypoints'.
         progress (Callable, optional): Wraps the loop over the fixes, for a bar; takes
             the items and their number.
 

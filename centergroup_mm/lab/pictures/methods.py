@@ -13,11 +13,11 @@ from mmengine.registry import DefaultScope
 from mmpose.apis import inference_bottomup, init_model
 from mmpose.registry import MODELS
 
+from ...coco import People
 from ...models import CenterGroupHead, NearestKeypointHead
 from ...visualization import (
     LAYERS,
     NEED_EXPLANATION,
-    DrawnPeople,
     ExplainedPoses,
     draw_attention,
     match_people,
@@ -28,7 +28,7 @@ from ...visualization import (
 HEATMAPS = 'heatmaps'
 SHOWN = (*LAYERS, HEATMAPS)
 DEFAULT_SHOW = (('poses',), ('candidates', 'attention', 'centers'))
-# What stays legible on the image only if that is fainter.
+# Layers that can be seen only on a fainter image.
 ON_FADED = set(NEED_EXPLANATION) - {'centers'}
 MIN_SIZE = 640
 
@@ -112,7 +112,7 @@ class MethodColumns:
         The people are returned, as a reference for others.
         """
         poses, heatmaps = self.predict(image)
-        people = as_people(poses, self.style.keypoint_thr)
+        people = poses.people(self.style.keypoint_thr)
         numbers = number_people(people, reference)
         tiles = []
         for panel in self.panels:
@@ -162,11 +162,11 @@ def needs_explanation(panels: Sequence[Sequence[str]]) -> bool:
 class NumberedPeople(NamedTuple):
     """People of an image and their numbers, hence colors."""
 
-    people: DrawnPeople
+    people: People
     numbers: list[int]
 
 
-def number_people(people: DrawnPeople, reference: NumberedPeople | None) -> list[int]:
+def number_people(people: People, reference: NumberedPeople | None) -> list[int]:
     """Numbers of those they resemble; free ones for whoever is left over."""
     if reference is None:
         return list(range(len(people)))
@@ -177,12 +177,3 @@ def number_people(people: DrawnPeople, reference: NumberedPeople | None) -> list
     known = dict(enumerate(reference.numbers))
     matches = match_people(people, reference.people)
     return [known[match] if match in known else next(free) for match in matches]
-
-
-def as_people(poses: ExplainedPoses, keypoint_thr: float) -> DrawnPeople:
-    """For the comparison of people between methods."""
-    keypoints = np.nan_to_num(poses.keypoints)
-    shown = (poses.keypoint_scores >= keypoint_thr) & (
-        np.isfinite(poses.keypoints).all(-1)
-    )
-    return DrawnPeople(keypoints, shown, np.zeros_like(shown))

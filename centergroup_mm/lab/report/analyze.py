@@ -64,9 +64,9 @@ def analyze_results(
         out (Path): Folder of the report.
         metainfo (str): A metainfo file, or the name of one of MMPose's datasets.
         images (Path, optional): Folder of the images.
-        iou_type (str): As of CocoMetric.
-        use_area (bool): As of CocoMetric.
-        merge_categories (bool): As of the dataset.
+        iou_type (str): As in CocoMetric.
+        use_area (bool): As in CocoMetric.
+        merge_categories (bool): As in the dataset.
         pose_threshold (float, optional): See :func:`report_errors`.
         worst (int): Images to show. Defaults to 6.
 

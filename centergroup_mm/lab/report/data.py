@@ -28,7 +28,7 @@ class TestData:
         truth (Truth): The annotations.
         metainfo (dict): The dataset's, parsed.
         image_folder (Path | None): Where the images lie, if known.
-        iou_type (str): As of CocoMetric.
+        iou_type (str): As in CocoMetric.
     """
 
     truth: Truth
@@ -53,7 +53,7 @@ class TestData:
             self.iou_type,
             pose_threshold,
             worst,
-            progress_bar('Mending errors'),
+            progress_bar('Fixing errors'),
         )
 
 
@@ -109,9 +109,9 @@ def data_of_file(
         ann_file (Path): In COCO's format.
         metainfo (str): A metainfo file, or the name of one of MMPose's datasets.
         image_folder (Path | None): Where the images lie.
-        iou_type (str): As of CocoMetric.
-        use_area (bool): As of CocoMetric.
-        merge_categories (bool): As of the dataset. Defaults to False.
+        iou_type (str): As in CocoMetric.
+        use_area (bool): As in CocoMetric.
+        merge_categories (bool): As in the dataset. Defaults to False.
 
     Raises:
         ValueError: If the metainfo file is something else, or areas are missing.

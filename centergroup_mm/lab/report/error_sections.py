@@ -79,7 +79,7 @@ def _costs(numbers: dict) -> Section:
         'What costs AP',
         'costs.html',
         dict(ap=points(numbers['ap']['ap']), rows=rows),
-        'One kind of error at a time is mended in the poses, and AP is measured again. '
+        'One kind of error at a time is fixed in the poses, and AP is measured again. '
         'Gains do not add up.',
     )
 

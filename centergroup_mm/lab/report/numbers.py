@@ -68,10 +68,10 @@ def report_errors(
         poses (Mapping[int, Poses]): By image id; an image may be absent.
         sigmas (np.ndarray): (K,) of the dataset's metainfo.
         flip_indices (np.ndarray): (K,) of the dataset's metainfo.
-        iou_type (str): As of :func:`average_precision`. Defaults to 'keypoints'.
+        iou_type (str): As in :func:`average_precision`. Defaults to 'keypoints'.
         pose_threshold (float, optional): Defaults to :func:`best_pose_threshold`.
         num_worst (int): Images to name. Defaults to 6.
-        progress (Callable, optional): As of :func:`average_precision_after_fixes`,
+        progress (Callable, optional): As in :func:`average_precision_after_fixes`,
             which is most of the work.
 
     Returns:

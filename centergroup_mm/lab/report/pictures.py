@@ -11,7 +11,6 @@ import numpy as np
 
 from ...visualization.grid import (
     SUBPIXEL_BITS,
-    DrawnPeople,
     draw_people,
     fixed_point,
     resize_smoothly,
@@ -23,7 +22,7 @@ from .terms import TERMS
 # Pixels of the longer side.
 PICTURE_SIZE = 448
 JPEG_QUALITY = 82
-_STATE_COLOURS = {
+_STATE_COLORS = {
     state: TERMS[kind].color
     for kind, states in KEYPOINT_FIXES.items()
     for state in states
@@ -45,12 +44,12 @@ def draw_poses(
         keypoint_threshold (float): Keypoints scoring less are not drawn.
 
     Returns:
-        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, that of a strip more.
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, or more where the
+            shorter one would have none.
     """
     fates = errors.matches.fates
     counted = np.flatnonzero(fates != PoseFate.LEFT_OUT)
-    shown = errors.poses.keypoint_scores[counted] >= keypoint_threshold
-    people = DrawnPeople(errors.poses.keypoints[counted], shown, np.zeros_like(shown))
+    people = errors.poses.select(counted).people(keypoint_threshold)
     numbers = [
         errors.matches.person_of_pose[pose]
         if fates[pose] == PoseFate.MATCHED
@@ -74,7 +73,8 @@ def draw_errors(
         skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
 
     Returns:
-        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, that of a strip more.
+        np.ndarray: The longer side has ``PICTURE_SIZE`` pixels, or more where the
+            shorter one would have none.
     """
     scale = _scale(image)
     canvas = cv2.convertScaleAbs(resize_smoothly(image, scale), alpha=0.45)
@@ -103,7 +103,7 @@ def draw_errors(
         ends = np.stack(
             [errors.poses.keypoints[pose, keypoint], truth.keypoints[person, keypoint]]
         )
-        color = _STATE_COLOURS[KeypointState(errors.states[person, keypoint])]
+        color = _STATE_COLORS[KeypointState(errors.states[person, keypoint])]
         _draw_move(canvas, *fixed_point(ends, scale), _bgr(color))
     return canvas
 
@@ -135,7 +135,7 @@ def _draw_move(canvas, start, end, color) -> None:
 
 
 def _scale(image: np.ndarray) -> float:
-    # Of a strip, a row of pixels must be left.
+    # At least 1 px on the short side of extreme aspect ratios.
     return max(PICTURE_SIZE / max(image.shape[:2]), 1 / min(image.shape[:2]))
 
 

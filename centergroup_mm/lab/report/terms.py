@@ -11,7 +11,7 @@ class Term:
     Attributes:
         name (str): In words.
         meaning (str): What is counted.
-        fix (str): What an oracle does about it.
+        fix (str): How it is fixed, by the annotations.
         color (str): In pictures and tables, ``#rrggbb``; '' where it is not drawn.
     """
 
@@ -78,7 +78,7 @@ TERMS = {
     'all': Term(
         'all together',
         'everything above',
-        'is mended; what is left to 100 are keypoints that count as good without being '
+        'is fixed; what is left to 100 are keypoints that count as good without being '
         'exact, and people beyond COCO’s 20 poses per image',
     ),
 }
