@@ -15,26 +15,26 @@ def not_finite(weights: Mapping[str, Tensor]) -> list[str]:
     Args:
         weights (Mapping[str, Tensor]): Weights by name.
     """
-    seen: dict[tuple, bool] = {}
+    memories: dict[tuple, bool] = {}
     wrong = []
     for name, weight in weights.items():
         is_exact = not (weight.is_floating_point() or weight.is_complex())
         if weight.is_meta or is_exact:
             continue
-        key = (weight.device, weight.data_ptr(), weight.dtype)
-        if weight.nbytes < weight.untyped_storage().nbytes():
-            # A part of a larger memory, the rest of which does not matter.
-            key += (weight.shape, weight.stride())
-            numbers = weight
-        else:
-            # Each memory once: a file may pass a small one off as a huge weight, or as
-            # many.
+        # Each memory once: a file may pass a small one off as a huge weight, or many.
+        storage = weight.untyped_storage()
+        key = (weight.device, storage.data_ptr(), weight.dtype)
+        if key not in memories:
             numbers = torch.empty(0, dtype=weight.dtype, device=weight.device)
-            numbers = numbers.set_(weight.untyped_storage())
-        if key not in seen:
-            # Torch cannot ask this of numbers of eight bits.
-            numbers = numbers.float() if weight.dtype.itemsize == 1 else numbers
-            seen[key] = bool(torch.isfinite(numbers).all())
-        if not seen[key]:
+            memories[key] = _is_finite(numbers.set_(storage))
+        # What is wrong may lie in a part of the memory that does not matter.
+        is_part = weight.nbytes < storage.nbytes()
+        if not memories[key] and not (is_part and _is_finite(weight)):
             wrong.append(name)
     return wrong
+
+
+def _is_finite(numbers: Tensor) -> bool:
+    # Torch cannot ask this of numbers of eight bits.
+    numbers = numbers.float() if numbers.dtype.itemsize == 1 else numbers
+    return bool(torch.isfinite(numbers).all())
