@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ import onnx
 import onnxruntime
 import torch
 from mmengine.config import Config
-from mmpose.apis import init_model
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.models import build_pose_estimator
 from torch import nn
 from torch.export import Dim
 
-from ..conversion.weights import read_weights
 from ..files import check_free, write_together
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
 from ..runtime.description import INPUTS, OUTPUTS
@@ -105,11 +109,13 @@ def export_onnx(
     content = to_onnx(
         graph, smallest, description.size_factor, properties(description), layout
     )
+    limits = HALF if half else SINGLE
     checked = verify(
-        lambda *inputs: run_torch(graph, *inputs),
+        partial(run_torch, graph),
         session_runner(content, layout),
         list(cases(smallest, description.size_factor, description.input_side)),
-        HALF if half else SINGLE,
+        limits,
+        lambda seed: partial(run_rounded, graph, limits.rounding, seed),
     )
     facts = dict(
         model=target.name,
@@ -120,7 +126,7 @@ def export_onnx(
         opset=OPSET,
         versions={m.__name__: m.__version__ for m in (torch, onnx, onnxruntime)},
         megabytes=round(len(content) / 1e6, 2),
-        limits=(HALF if half else SINGLE)._asdict(),
+        limits=limits._asdict(),
         verified=as_rows(checked),
     )
     text = json.dumps(facts, indent=2) + '\n'
@@ -133,19 +139,30 @@ def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
 
     Raises:
         CheckpointMismatchError: If the checkpoint is not the whole model.
+        ValueError: If the model is not bottom-up, or its keypoint types are not said.
     """
     if config.get('data_mode', 'bottomup') != 'bottomup':
         raise ValueError(f'{config.filename} is not of a bottom-up model.')
     # Exporters write what they see: weights channel by channel, as ONNX has them.
     config.model.channels_last = False
-    model = init_model(config, str(checkpoint), device='cpu')
-    weights = read_weights(checkpoint)
+    init_default_scope(config.get('default_scope', 'mmpose'))
+    model = revert_sync_batchnorm(build_pose_estimator(config.model))
+    # What the host's init_model does, keeping what was read: a file is read once.
+    loaded = load_checkpoint(model, str(checkpoint), map_location='cpu')
+    weights = loaded.get('state_dict', loaded)
     if not holds_grouping(model.state_dict(), weights, model.detector_parts()):
         raise CheckpointMismatchError(
             f'{Path(str(checkpoint)).name} holds a detector alone; its poses would be '
             'chance. Expected all weights of the model.'
         )
-    return model
+    meta = loaded.get('meta', {}).get('dataset_meta')
+    model.dataset_meta = meta or dataset_meta_from_config(config, 'train')
+    if model.dataset_meta is None:
+        raise ValueError(
+            f'Neither {Path(str(checkpoint)).name} nor {config.filename} says what the '
+            'keypoint types are. Set the dataset of train_dataloader in the config.'
+        )
+    return model.eval()
 
 
 def to_onnx(
@@ -215,6 +232,18 @@ def run_torch(
     """The model itself, from arrays to arrays."""
     outputs = graph(torch.from_numpy(images), torch.from_numpy(inside))
     return [output.numpy() for output in outputs]
+
+
+def run_rounded(
+    graph: PosesFromPixels,
+    share: float,
+    seed: int,
+    images: np.ndarray,
+    inside: np.ndarray,
+) -> Sequence[np.ndarray]:
+    """The model as if it rounded otherwise, see :meth:`~.rounded_otherwise`."""
+    with graph.rounded_otherwise(share, seed):
+        return run_torch(graph, images, inside)
 
 
 def session_runner(content: bytes, layout: str = 'poses'):

@@ -2,6 +2,8 @@
 """What is in an exported file, and when none is written."""
 
 import json
+import shutil
+import sys
 
 import numpy as np
 import onnx
@@ -10,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.export import VerificationError, export_onnx, onnx_file
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 from centergroup_mm.runtime.description import KEY
@@ -123,6 +126,37 @@ def test_a_detector_alone_is_refused(tiny, tmp_path, monkeypatch):
     torch.save(dict(state_dict=part), tmp_path / 'detector.pth')
     with pytest.raises(CheckpointMismatchError, match='detector alone'):
         export_onnx(tiny.config, tmp_path / 'detector.pth', tmp_path / 'x.onnx')
+
+
+def test_a_checkpoint_is_read_once(tiny, tmp_path):
+    """As often as it takes to read one; an audit hook cannot be taken back."""
+    path = shutil.copy(tiny.checkpoint, tmp_path / 'model.pth')
+    opened = []
+
+    def hook(event, arguments):
+        if event == 'open' and str(arguments[0]) == str(path):
+            opened.append(path)
+
+    sys.addaudithook(hook)
+    read_checkpoint(path)
+    once = len(opened)
+    assert once > 0
+    onnx_file.load_whole(Config.fromfile(tiny.config), path)
+    assert len(opened) == 2 * once
+
+
+def test_the_names_of_the_types_come_from_the_checkpoint_first(tiny, tmp_path):
+    content = torch.load(tiny.checkpoint, weights_only=True)
+    config = Config.fromfile(tiny.config)
+    coco = onnx_file.load_whole(config, tiny.checkpoint).dataset_meta
+    content['meta'] = dict(dataset_meta={**coco, 'dataset_name': 'by hand'})
+    torch.save(content, tmp_path / 'own.pth')
+    own = onnx_file.load_whole(config, tmp_path / 'own.pth')
+    assert own.dataset_meta['dataset_name'] == 'by hand'
+    assert not own.training
+    del config.train_dataloader
+    with pytest.raises(ValueError, match='train_dataloader'):
+        onnx_file.load_whole(config, tiny.checkpoint)
 
 
 def test_a_graph_that_finds_other_poses_is_not_written(tiny, tmp_path, monkeypatch):

@@ -54,15 +54,7 @@ ALLOWED = {
     | {'engine', 'visualization'},
     # In and out.
     'conversion': {'checkpoint_files', 'files'},
-    'export': {
-        'conversion',
-        'datasets',
-        'files',
-        'models',
-        'ops',
-        'runtime',
-        'version',
-    },
+    'export': {'datasets', 'files', 'models', 'ops', 'runtime', 'version'},
     # What makers of models run: nothing above imports it.
     'lab': set(),
     'lab.command_line': set(),
