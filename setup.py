@@ -69,7 +69,7 @@ setup(
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     entry_points={
-        'console_scripts': ['centergroup = centergroup_mm.runtime.command_line:main']
+        'console_scripts': ['centergroup = centergroup_mm.command.command_line:main']
     },
     zip_safe=False,
 )

@@ -4,10 +4,9 @@
 import json
 
 import cv2
-import numpy as np
 import pytest
 
-from centergroup_mm.runtime.media import VideoWriter, find_sources
+from centergroup_mm.runtime.video_writer import VideoWriter
 
 from .test_runtime import picture
 
@@ -15,7 +14,7 @@ from .test_runtime import picture
 @pytest.fixture
 def command(run_light):
     def run(*arguments, check=True):
-        return run_light(['-m', 'centergroup_mm.runtime', *arguments], check)
+        return run_light(['-m', 'centergroup_mm.command', *arguments], check)
 
     return run
 
@@ -52,27 +51,20 @@ def test_a_folder_becomes_poses_and_pictures(command, folder, tiny, tmp_path):
     assert cv2.imread(str(out / '1.png')).shape == (240, 90, 3)
 
 
-def test_a_video_becomes_a_video(command, tiny, tmp_path):
+def test_a_video_becomes_a_video(command, tiny, tmp_path, monkeypatch):
     writer = VideoWriter(tmp_path / 'film.mp4', 10)
     for seed in range(4):
         writer.write(picture((160, 120), seed))
     writer.close()
-    command('predict', tiny.file, 'film.mp4', '--out', 'out', '--frames', '3')
+    monkeypatch.setenv('PATH', '')
+    done = command('predict', tiny.file, 'film.mp4', '--out', 'out', '--frames', '3')
+    assert 'there is no ffmpeg on the PATH' in done.stderr
     images = json.loads((tmp_path / 'out' / 'images.json').read_text())
     assert [image['frame'] for image in images] == [0, 1, 2]
     video = cv2.VideoCapture(str(tmp_path / 'out' / 'film.mp4'))
     frames = [video.read() for _ in range(4)]
     assert [found for found, _ in frames] == [True, True, True, False]
     assert frames[0][1].shape == (120, 160, 3)
-
-
-def test_without_ffmpeg_a_note_says_what_browsers_do(tmp_path, monkeypatch):
-    monkeypatch.setenv('PATH', '')
-    writer = VideoWriter(tmp_path / 'x.mp4', 10)
-    assert not writer.plays_in_browsers
-    writer.write(np.zeros((61, 81, 3), np.uint8))
-    writer.close()
-    assert (tmp_path / 'x.mp4').stat().st_size
 
 
 def test_info_is_for_people_and_programs(command, tiny):
@@ -109,10 +101,3 @@ def test_pictures_of_one_name_do_not_replace_each_other(command, tiny, tmp_path)
     assert {path.name for path in (tmp_path / 'out').glob('*.png')} == {
         *('x.png', 'x_2.png')
     }
-
-
-def test_an_image_is_known_by_its_content(tmp_path):
-    path = tmp_path / 'without_suffix'
-    path.write_bytes(cv2.imencode('.png', picture((20, 20)))[1].tobytes())
-    images, videos, others = find_sources([str(path)])
-    assert (images, videos, others) == ([path], [], [])

@@ -31,7 +31,7 @@ ALLOWED = {
     'structures': set(),
     'checkpoint_files': set(),
     'ops': {'coco', 'structures'},
-    'runtime': {'files', 'version'},
+    'runtime': {'coco'},
     'losses': BASE,
     'task_modules': BASE,
     'models.layers': set(),
@@ -43,7 +43,7 @@ ALLOWED = {
     'codecs': BASE,
     'datasets': {'coco', 'runtime'},
     'engine': {'checkpoint_files', 'coco', 'files', 'folder_lock'},
-    'visualization': {'host', 'coco', 'engine', 'files'},
+    'visualization': {'host', 'coco', 'engine', 'files', 'runtime'},
     '': {'host', 'version', 'losses', 'task_modules', 'models', 'codecs', 'datasets'}
     | {'engine', 'visualization'},
     # In and out.
@@ -57,6 +57,7 @@ ALLOWED = {
         'runtime',
         'version',
     },
+    'command': {'files', 'runtime', 'version'},
     # What makers of models run: nothing above imports it.
     'lab': set(),
     'lab.command_line': set(),

@@ -11,11 +11,9 @@ import cv2
 import numpy as np
 
 from ..files import write_atomically
-from .drawing import draw_poses
-from .images import ImageError, read_image
-from .media import Video, VideoWriter
-from .pose_model import PoseModel
-from .poses import Poses
+from ..runtime import ImageError, PoseModel, Poses, draw_poses, read_image
+from ..runtime.media import Source
+from ..runtime.video_writer import VideoWriter
 
 RESULTS, IMAGES = 'poses.json', 'images.json'
 # Images that are read at a time; those of one input size run as one batch.
@@ -86,7 +84,7 @@ class Predictor:
         for (path, image), poses in zip(good, found, strict=True):
             yield path, image, poses
 
-    def add_video(self, video: Video, max_frames: int | None = None) -> None:
+    def add_video(self, video: Source, max_frames: int | None = None) -> None:
         """Find people in every frame, up to so many.
 
         Raises:
@@ -94,21 +92,22 @@ class Predictor:
             OSError: If the drawn video cannot be written.
         """
         rate, count = video.facts()
-        target = self.out / self._free_name(Path(video.name).stem, '.mp4')
+        name = video.path.name
+        target = self.out / self._free_name(video.path.stem, '.mp4')
         writer = VideoWriter(target, rate) if self.draw else None
         first = len(self.images)
         try:
             for index, frame in enumerate(islice(video.frames(), max_frames)):
                 poses = self.model(frame, self.score_thr)
-                self._add(len(self.images), video.name, poses, frame=index)
+                self._add(len(self.images), name, poses, frame=index)
                 if writer is not None:
                     writer.write(draw_poses(frame, poses, self.keypoint_thr))
-                self.progress(video.name, index + 1, count)
+                self.progress(name, index + 1, count)
         finally:
             if writer is not None:
                 writer.close()
         if len(self.images) == first:
-            raise ImageError(f'{video.name} has no frame that can be read.')
+            raise ImageError(f'{video.path} has no frame that can be read.')
         if writer is not None and not writer.plays_in_browsers:
             self.notes.append(
                 f'{target} is MPEG-4, which browsers do not play: there is no ffmpeg '

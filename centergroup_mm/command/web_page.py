@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .drawing import draw_poses
-from .pose_model import PoseModel
+from ..runtime import PoseModel, draw_poses
 
 if TYPE_CHECKING:
     import gradio

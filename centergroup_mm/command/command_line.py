@@ -28,11 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """``centergroup predict``."""
-    from .media import find_sources
-    from .pose_model import PoseModel
+    from ..runtime import PoseModel
     from .prediction import IMAGES, RESULTS, Predictor
 
-    images, videos, others = find_sources(args.sources)
+    sources, others = _sources(args.sources)
     model = PoseModel(args.model, args.device, args.threads)
     predictor = Predictor(
         model,
@@ -43,13 +42,13 @@ def predict(args: argparse.Namespace) -> int:
         _progress if sys.stderr.isatty() else lambda *_: None,
     )
     try:
-        predictor.add_images(images)
-        for video in videos:
+        predictor.add_images([s.path for s in sources if not s.is_video])
+        for video in (source for source in sources if source.is_video):
             try:
                 predictor.add_video(video, args.frames)
             except KeyboardInterrupt:
                 # The usual end of a camera.
-                if not isinstance(video.source, int):
+                if video.camera is None:
                     raise
     finally:
         predictor.close()
@@ -70,7 +69,7 @@ def predict(args: argparse.Namespace) -> int:
 
 def info(args: argparse.Namespace) -> int:
     """``centergroup info``."""
-    from .pose_model import PoseModel
+    from ..runtime import PoseModel
 
     model = PoseModel(args.model)
     if args.json:
@@ -88,12 +87,24 @@ def info(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """``centergroup serve``."""
-    from .pose_model import PoseModel
+    from ..runtime import PoseModel
     from .web_page import make_page
 
     page = make_page(PoseModel(args.model, args.device, args.threads))
     page.launch(server_name=args.host, server_port=args.port)
     return 0
+
+
+def _sources(texts: list[str]) -> tuple[list, list[Path]]:
+    """Files, folders and numbers of cameras as sources, and what is neither."""
+    from ..runtime.media import Source, find_sources
+
+    def is_camera(text: str) -> bool:
+        return text.isdecimal() and not Path(text).exists()
+
+    cameras = [Source.of_camera(int(text)) for text in texts if is_camera(text)]
+    sources, others = find_sources([Path(t) for t in texts if not is_camera(t)])
+    return sources + cameras, others
 
 
 def _progress(name: str, done: int, total: int | None) -> None:
