@@ -35,6 +35,9 @@ EXTRAS_REQUIRE = {
     # which fills the same folder: install onnxruntime alone there.
     'runtime': _RUNTIME,
     'demo': [*_RUNTIME, 'gradio>=5'],
+    # Many images: tables, and an engine that spreads the work.
+    'parquet': ['pyarrow'],
+    'ray': [*_RUNTIME, 'pyarrow', 'ray[data]'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.17', 'onnxscript>=0.5'],
 }
 

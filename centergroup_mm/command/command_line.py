@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """``centergroup predict``."""
+    if args.shard is not None:
+        return predict_shard(args)
     from ..runtime import PoseModel
     from .prediction import IMAGES, RESULTS, Predictor
 
@@ -65,6 +67,25 @@ def predict(args: argparse.Namespace) -> int:
         f'{args.out / RESULTS}, {args.out / IMAGES}'
     )
     return 1 if predictor.bad else 0
+
+
+def predict_shard(args: argparse.Namespace) -> int:
+    """``centergroup predict --shard``: 0 if every file has its line, bad ones too."""
+    from ..runtime import PoseModel
+    from . import shards
+
+    files = shards.list_files([Path(source) for source in args.sources])
+    outcome = shards.predict_shard(
+        PoseModel(args.model, args.device, args.threads),
+        files,
+        args.shard,
+        args.out,
+        args.score_thr,
+        _progress if sys.stderr.isatty() else lambda *_: None,
+    )
+    before = f', {outcome.resumed} of them before' if outcome.resumed else ''
+    print(f'{outcome.files} files{before}, {outcome.bad} of them bad: {outcome.lines}')
+    return 0
 
 
 def info(args: argparse.Namespace) -> int:
@@ -146,6 +167,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         '--frames', type=_count, help='stop a video or camera after so many frames'
     )
+    command.add_argument(
+        '--shard',
+        type=_shard,
+        metavar='3/16',
+        help='of very many images, in folders or in texts with a path on each line, '
+        'write the poses alone of a share, and go on where a run was stopped',
+    )
     command.set_defaults(work=predict)
 
     command = commands.add_parser('info', help='what a model says of itself')
@@ -177,6 +205,15 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is no number from 1 on')
     return int(text)
+
+
+def _shard(text: str):
+    from .shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _share(text: str) -> float:

@@ -57,7 +57,7 @@ ALLOWED = {
         'runtime',
         'version',
     },
-    'command': {'files', 'runtime', 'version'},
+    'command': {'files', 'folder_lock', 'runtime', 'version'},
     # What makers of models run: nothing above imports it.
     'lab': set(),
     'lab.command_line': set(),
