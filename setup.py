@@ -67,6 +67,7 @@ setup(
             '.mim/tools/**/*.py',
             '.mim/tools/**/*.sh',
             'lab/report/templates/*',
+            'runtime/drawn_people/*',
         ]
     },
     install_requires=INSTALL_REQUIRES,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..version import __version__
 
+_MODEL = 'exported model, NAME.onnx, or "demo": that of "centergroup demo"'
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what goes wrong is told in a line.
@@ -30,11 +32,10 @@ def predict(args: argparse.Namespace) -> int:
     """``centergroup predict``."""
     if args.shard is not None:
         return predict_shard(args)
-    from ..runtime import PoseModel
     from .prediction import IMAGES, RESULTS, Predictor
 
     sources, others = _sources(args.sources)
-    model = PoseModel(args.model, args.device, args.threads)
+    model = _load(args)
     predictor = Predictor(
         model,
         args.out,
@@ -71,12 +72,11 @@ def predict(args: argparse.Namespace) -> int:
 
 def predict_shard(args: argparse.Namespace) -> int:
     """``centergroup predict --shard``: 0 if every file has its line, bad ones too."""
-    from ..runtime import PoseModel
     from . import shards
 
     files = shards.list_files([Path(source) for source in args.sources])
     outcome = shards.predict_shard(
-        PoseModel(args.model, args.device, args.threads),
+        _load(args),
         files,
         args.shard,
         args.out,
@@ -92,7 +92,7 @@ def info(args: argparse.Namespace) -> int:
     """``centergroup info``."""
     from ..runtime import PoseModel
 
-    model = PoseModel(args.model)
+    model = PoseModel(_path(args.model))
     if args.json:
         print(json.dumps(model.description.as_dict(), indent=2))
         return 0
@@ -108,12 +108,44 @@ def info(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """``centergroup serve``."""
-    from ..runtime import PoseModel
     from .web_page import make_page
 
-    page = make_page(PoseModel(args.model, args.device, args.threads))
+    page = make_page(_load(args))
     page.launch(server_name=args.host, server_port=args.port)
     return 0
+
+
+def demo(args: argparse.Namespace) -> int:
+    """``centergroup demo``."""
+    from ..runtime import DEMO_MODEL, PoseModel
+    from .demo import show_demo
+
+    poses, drawn = show_demo(PoseModel(DEMO_MODEL), args.out, args.number)
+    print(
+        f'{args.out}: {drawn} people were drawn, {len(poses)} poses found by a model '
+        'that knows drawn people only.'
+    )
+    return 0
+
+
+def _load(args: argparse.Namespace):
+    from ..runtime import PoseModel
+
+    return PoseModel(_path(args.model), args.device, args.threads)
+
+
+def _path(model: str) -> Path:
+    """The file of a model; ``demo`` is that of the package."""
+    from ..runtime import DEMO_MODEL
+
+    path = Path(model)
+    if model != 'demo' or path.exists():
+        return path
+    print(
+        'centergroup: the model of the demonstration knows drawn people only.',
+        file=sys.stderr,
+    )
+    return DEMO_MODEL
 
 
 def _sources(texts: list[str]) -> tuple[list, list[Path]]:
@@ -176,8 +208,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(work=predict)
 
+    command = commands.add_parser(
+        'demo', help='draw a crowd and find its poses, by a model of drawn people'
+    )
+    command.add_argument(
+        '--out',
+        type=Path,
+        default=Path('centergroup_demo.png'),
+        help='picture to write (default: %(default)s)',
+    )
+    command.add_argument(
+        '--number', type=_count, default=1, help='which crowd (default: %(default)s)'
+    )
+    command.set_defaults(work=demo)
+
     command = commands.add_parser('info', help='what a model says of itself')
-    command.add_argument('model', help='exported model, NAME.onnx')
+    command.add_argument('model', help=_MODEL)
     command.add_argument('--json', action='store_true', help='for programs')
     command.set_defaults(work=info)
 
@@ -196,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('model', help='exported model, NAME.onnx')
+    parser.add_argument('model', help=_MODEL)
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--threads', type=_count, help='of the CPU; default: all')
 

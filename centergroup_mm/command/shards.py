@@ -15,13 +15,16 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..files import write_together
 from ..folder_lock import FolderLock
 from ..runtime import PoseModel
 from ..version import __version__
 from .image_files import CHUNK, find_in_files
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _SETTINGS, _JOURNAL = 'settings.json', 'journal.jsonl'
 
@@ -270,9 +273,13 @@ def _read_lines(path: Path) -> dict[str, dict]:
     return rows
 
 
-def _as_parquet(rows: Sequence[dict]) -> bytes:
+def table_of_rows(rows: Sequence[dict]) -> 'pyarrow.Table':
+    """Rows of :meth:`ImageFile.as_row` as a table.
+
+    Raises:
+        ImportError: If pyarrow is not installed or does not go with NumPy.
+    """
     import pyarrow
-    from pyarrow import parquet
 
     numbers = pyarrow.list_(pyarrow.float32())
     kinds = dict(
@@ -283,7 +290,12 @@ def _as_parquet(rows: Sequence[dict]) -> bytes:
         keypoints=pyarrow.list_(numbers),
         scores=numbers,
     )
+    return pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds))
+
+
+def _as_parquet(rows: Sequence[dict]) -> bytes:
+    from pyarrow import parquet
+
     buffer = io.BytesIO()
-    table = pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds))
-    parquet.write_table(table, buffer)
+    parquet.write_table(table_of_rows(rows), buffer)
     return buffer.getvalue()
