@@ -35,6 +35,9 @@ EXTRAS_REQUIRE = {
     # which fills the same folder: install onnxruntime alone there.
     'runtime': _RUNTIME,
     'demo': [*_RUNTIME, 'gradio>=5'],
+    # Many images: tables, and an engine that spreads the work.
+    'parquet': ['pyarrow'],
+    'ray': [*_RUNTIME, 'pyarrow', 'ray[data]'],
     'export': ['onnx>=1.17', 'onnxruntime>=1.17', 'onnxscript>=0.5'],
 }
 
@@ -64,12 +67,13 @@ setup(
             '.mim/tools/**/*.py',
             '.mim/tools/**/*.sh',
             'lab/report/templates/*',
+            'runtime/drawn_people/*',
         ]
     },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     entry_points={
-        'console_scripts': ['centergroup = centergroup_mm.runtime.command_line:main']
+        'console_scripts': ['centergroup = centergroup_mm.command.command_line:main']
     },
     zip_safe=False,
 )

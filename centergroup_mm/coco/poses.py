@@ -5,11 +5,14 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from .people import People
 from .truth import Truth
+
+_Poses = TypeVar('_Poses', bound='Poses')
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Poses:
         shown = self.keypoint_scores >= keypoint_thr
         return People(self.keypoints, np.where(shown, 2, 0))
 
-    def select(self, kept: np.ndarray) -> 'Poses':
+    def select(self: _Poses, kept: np.ndarray) -> _Poses:
         """Some of the poses, by a mask (N,) or indices."""
         return replace(
             self,

@@ -148,11 +148,11 @@ class PoseModel:
             points = resize.to_image_pixels(keypoints[kept], placement, size)
             results.append(
                 Poses(
-                    points.astype(np.float32),
-                    keypoint_scores[kept],
-                    scores[kept],
-                    (image.shape[1], image.shape[0]),
-                    self.description,
+                    keypoints=points.astype(np.float32),
+                    keypoint_scores=keypoint_scores[kept],
+                    scores=scores[kept],
+                    image_size=(image.shape[1], image.shape[0]),
+                    description=self.description,
                 )
             )
         return results

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import coco
+from ..coco import poses_to_records
 from .description import Description
 
 if TYPE_CHECKING:
     import supervision
 
 
-@dataclass(frozen=True)
-class Poses:
+@dataclass(frozen=True, kw_only=True)
+class Poses(coco.Poses):
     """The n people of an image, best first. K is the number of keypoint types.
 
     Attributes:
@@ -24,14 +26,8 @@ class Poses:
         description (Description): Of the model.
     """
 
-    keypoints: np.ndarray
-    keypoint_scores: np.ndarray
-    scores: np.ndarray
     image_size: tuple[int, int]
     description: Description
-
-    def __len__(self) -> int:
-        return len(self.scores)
 
     @property
     def keypoint_names(self) -> list[str]:
@@ -40,16 +36,9 @@ class Poses:
 
     def above(self, score: float) -> 'Poses':
         """The people that score at least so much."""
-        kept = self.scores >= score
-        return Poses(
-            self.keypoints[kept],
-            self.keypoint_scores[kept],
-            self.scores[kept],
-            self.image_size,
-            self.description,
-        )
+        return self.select(self.scores >= score)
 
-    def boxes(self) -> np.ndarray:
+    def extents(self) -> np.ndarray:
         """float32 (n, 4), the extent x1, y1, x2, y2 of each person's keypoints."""
         if not len(self):
             return np.zeros((0, 4), np.float32)
@@ -57,16 +46,12 @@ class Poses:
 
     def to_coco(self, image_id: int = 0, category_id: int = 1) -> list[dict[str, Any]]:
         """The people in COCO's results format, each keypoint as x, y, score."""
-        triples = np.concatenate((self.keypoints, self.keypoint_scores[..., None]), -1)
-        return [
-            dict(
-                image_id=image_id,
-                category_id=category_id,
-                keypoints=[round(float(value), 4) for value in person.ravel()],
-                score=round(float(score), 6),
-            )
-            for person, score in zip(triples, self.scores, strict=True)
-        ]
+        records = poses_to_records({image_id: self}, category_id)
+        for record in records:
+            # More digits are none of the model's.
+            record['keypoints'] = [round(value, 4) for value in record['keypoints']]
+            record['score'] = round(record['score'], 6)
+        return records
 
     def to_supervision(self) -> 'supervision.KeyPoints':
         """The people as ``supervision.KeyPoints`` (0.29 or later), for its annotators.

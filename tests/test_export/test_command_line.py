@@ -5,9 +5,13 @@ import json
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
-from centergroup_mm.runtime.media import VideoWriter, find_sources
+from centergroup_mm.coco import object_keypoint_similarity
+from centergroup_mm.lab.crowd import CrowdSpec, make_image
+from centergroup_mm.runtime import DEMO_MODEL, PoseModel
+from centergroup_mm.runtime.video_writer import VideoWriter
 
 from .test_runtime import picture
 
@@ -15,7 +19,7 @@ from .test_runtime import picture
 @pytest.fixture
 def command(run_light):
     def run(*arguments, check=True):
-        return run_light(['-m', 'centergroup_mm.runtime', *arguments], check)
+        return run_light(['-m', 'centergroup_mm.command', *arguments], check)
 
     return run
 
@@ -52,27 +56,20 @@ def test_a_folder_becomes_poses_and_pictures(command, folder, tiny, tmp_path):
     assert cv2.imread(str(out / '1.png')).shape == (240, 90, 3)
 
 
-def test_a_video_becomes_a_video(command, tiny, tmp_path):
+def test_a_video_becomes_a_video(command, tiny, tmp_path, monkeypatch):
     writer = VideoWriter(tmp_path / 'film.mp4', 10)
     for seed in range(4):
         writer.write(picture((160, 120), seed))
     writer.close()
-    command('predict', tiny.file, 'film.mp4', '--out', 'out', '--frames', '3')
+    monkeypatch.setenv('PATH', '')
+    done = command('predict', tiny.file, 'film.mp4', '--out', 'out', '--frames', '3')
+    assert 'there is no ffmpeg on the PATH' in done.stderr
     images = json.loads((tmp_path / 'out' / 'images.json').read_text())
     assert [image['frame'] for image in images] == [0, 1, 2]
     video = cv2.VideoCapture(str(tmp_path / 'out' / 'film.mp4'))
     frames = [video.read() for _ in range(4)]
     assert [found for found, _ in frames] == [True, True, True, False]
     assert frames[0][1].shape == (120, 160, 3)
-
-
-def test_without_ffmpeg_a_note_says_what_browsers_do(tmp_path, monkeypatch):
-    monkeypatch.setenv('PATH', '')
-    writer = VideoWriter(tmp_path / 'x.mp4', 10)
-    assert not writer.plays_in_browsers
-    writer.write(np.zeros((61, 81, 3), np.uint8))
-    writer.close()
-    assert (tmp_path / 'x.mp4').stat().st_size
 
 
 def test_info_is_for_people_and_programs(command, tiny):
@@ -101,6 +98,70 @@ def test_what_is_wrong_is_told_in_a_line(arguments, message, command, tiny, tmp_
     assert 'Traceback' not in done.stderr
 
 
+@pytest.fixture
+def bad_files(tiny, tmp_path):
+    """Images and models with which nothing can be done, by name."""
+    thin = picture((40, 4000))[:, :1]
+    whole = cv2.imencode('.jpg', picture((200, 160)))[1].tobytes()
+    files = {
+        'thin.png': cv2.imencode('.png', thin)[1].tobytes(),
+        'cut.jpg': whole[: len(whole) // 2],
+        'damaged.jpg': whole[:2] + whole[100:],
+        # A PNG says its size in bytes 16 to 24.
+        'nothing.png': cv2.imencode('.png', thin)[1].tobytes(),
+        'cut.onnx': tiny.file.read_bytes()[: tiny.file.stat().st_size // 2],
+        'image.onnx': whole,
+        'empty.onnx': b'',
+    }
+    header = files['nothing.png']
+    files['nothing.png'] = header[:16] + b'\0' * 8 + header[24:]
+    for name, change in (
+        ('other.onnx', {'key': 'other'}),
+        ('version.onnx', {'value': json.dumps({'format': 99, 'version': '9.9'})}),
+    ):
+        proto = onnx.load(tiny.file)
+        for field, value in change.items():
+            setattr(proto.metadata_props[0], field, value)
+        files[name] = proto.SerializeToString()
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('thin.png', 'of 1 x 4000 pixels'),
+        ('cut.jpg', 'is cut off'),
+        ('damaged.jpg', 'cannot be read as an image'),
+        ('nothing.png', 'cannot be read as an image'),
+    ],
+)
+def test_a_bad_image_is_a_line(name, message, command, bad_files, tiny):
+    done = command('predict', tiny.file, name, '--out', 'out', check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert name in line
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('cut.onnx', 'cannot be read as an ONNX model'),
+        ('image.onnx', 'cannot be read as an ONNX model'),
+        ('empty.onnx', 'cannot be read as an ONNX model'),
+        ('other.onnx', 'is an ONNX model of something else'),
+        ('version.onnx', 'written by centergroup_mm 9.9'),
+    ],
+)
+def test_a_bad_model_is_a_line(name, message, command, bad_files):
+    done = command('info', name, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert name in line
+    assert message in line
+
+
 def test_pictures_of_one_name_do_not_replace_each_other(command, tiny, tmp_path):
     for name in ('a', 'b'):
         (tmp_path / name).mkdir()
@@ -111,8 +172,44 @@ def test_pictures_of_one_name_do_not_replace_each_other(command, tiny, tmp_path)
     }
 
 
-def test_an_image_is_known_by_its_content(tmp_path):
-    path = tmp_path / 'without_suffix'
-    path.write_bytes(cv2.imencode('.png', picture((20, 20)))[1].tobytes())
-    images, videos, others = find_sources([str(path)])
-    assert (images, videos, others) == ([path], [], [])
+def test_the_demonstration_runs(command, tmp_path):
+    done = command('demo', '--out', 'crowd.png', '--number', '3')
+    assert 'knows drawn people only' in done.stdout
+    assert cv2.imread(str(tmp_path / 'crowd.png')).shape == (768, 768, 3)
+    done = command('demo', '--out', 'crowd.txt', check=False)
+    assert done.returncode == 1
+    assert 'is no picture' in done.stderr
+
+
+def test_the_packaged_model_has_a_name(command):
+    done = command('info', 'demo', '--json')
+    assert 'drawn people only' in done.stderr
+    assert json.loads(done.stdout)['license_of_weights'] == 'Apache-2.0'
+
+
+def test_the_packaged_model_finds_drawn_people():
+    model = PoseModel(DEMO_MODEL, threads=1)
+    spec, found, people = CrowdSpec(), 0, 0
+    for number in range(20):
+        image, annotations, _ = make_image(spec, 'val', number)
+        drawn = [a for a in annotations if a['num_keypoints']]
+        truth = np.array([a['keypoints'] for a in drawn], float).reshape(-1, 17, 3)
+        areas = np.array([a['area'] for a in drawn], float)
+        sigmas = np.array(model.description.sigmas)
+        poses = model(image, 0.3)
+        similarity = object_keypoint_similarity(
+            poses.keypoints, truth[..., :2], truth[..., 2] > 0, areas, sigmas
+        )
+        found += (similarity.max(0, initial=0) >= 0.5).sum()
+        people += len(drawn)
+    assert people >= 60
+    assert found >= 0.6 * people
+
+
+def test_the_packaged_model_tells_nothing_of_a_machine():
+    content = DEMO_MODEL.read_bytes()
+    assert len(content) < 4.3e6
+    assert b'.py"' not in content
+    assert b'site-packages' not in content
+    card = (DEMO_MODEL.parent / 'README.md').read_text()
+    assert 'drawn people only' in card

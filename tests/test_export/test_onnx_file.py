@@ -69,6 +69,12 @@ def test_the_file_says_what_it_is(proto):
     assert not said['flip_test']
 
 
+def test_the_file_tells_nothing_of_the_machine(tiny):
+    content = tiny.file.read_bytes()
+    assert b'.py"' not in content
+    assert b'site-packages' not in content
+
+
 def test_the_report_holds_what_was_compared(tiny):
     report = json.loads(tiny.report.read_text())
     sizes = {(r['batch'], r['height'], r['width']) for r in report['verified']}

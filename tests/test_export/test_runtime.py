@@ -136,7 +136,7 @@ def test_results_have_names_and_formats(model):
     assert len(first['keypoints']) == 3 * 17
     assert first['keypoints'][:2] == pytest.approx(poses.keypoints[0, 0], abs=1e-3)
     assert json.loads(json.dumps(first)) == first
-    x1, y1, x2, y2 = poses.boxes().T
+    x1, y1, x2, y2 = poses.extents().T
     assert (x1 <= x2).all()
     assert (y1 <= y2).all()
     drawn = draw_poses(image, poses, keypoint_thr=0.0)
@@ -144,7 +144,7 @@ def test_results_have_names_and_formats(model):
     assert (drawn != image).any()
     nobody = poses.above(2.0)
     assert nobody.to_coco() == []
-    assert nobody.boxes().shape == (0, 4)
+    assert nobody.extents().shape == (0, 4)
     np.testing.assert_array_equal(draw_poses(image, nobody), image)
     assert len(model(image, score_thr=1.0)) < len(poses)
 

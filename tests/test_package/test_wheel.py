@@ -115,7 +115,7 @@ def test_the_command_is_installed(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [n for n in archive.namelist() if n.endswith('/entry_points.txt')]
         lines = archive.read(name).decode().splitlines()
-    assert 'centergroup = centergroup_mm.runtime.command_line:main' in lines
+    assert 'centergroup = centergroup_mm.command.command_line:main' in lines
 
 
 def test_sdist_gives_the_same_wheel(run_cli, source, wheel, tmp_path):

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from rich.progress import Progress
 
+from ...runtime.media import Source, find_sources
+from ...runtime.video_writer import VideoWriter
 from ..configs import load_config
 from .columns import place_side_by_side
-from .media import Source, VideoFile, find_sources
 from .methods import Look, MethodColumns
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
@@ -95,7 +96,8 @@ def draw_source(
             raise OSError(f'{target} could not be written.')
         yield
         return
-    video = VideoFile(target, source.frames_per_second())
+    rate, _ = source.facts()
+    video = VideoWriter(target, rate)
     try:
         for frame in source.frames():
             video.write(draw(frame))
@@ -155,19 +157,24 @@ def illustrate(
     targets = choose_targets(sources, out)
     methods = load_methods(models, look, options)
     with Progress() as progress:
-        total = sum(source.num_frames for source in sources)
-        task = progress.add_task('Drawing', total=total)
-        for source, target in zip(sources, targets, strict=True):
+        counts = [_count_frames(source) for source in sources]
+        task = progress.add_task('Drawing', total=sum(counts))
+        for source, target, count in zip(sources, targets, counts, strict=True):
             drawn = 0
             for _ in draw_source(source, target, methods):
                 progress.advance(task)
                 drawn += 1
             # What a file says is an estimate, but not as bad as that.
-            if drawn < 0.9 * source.num_frames:
+            if drawn < 0.9 * count:
                 print(
                     f'visualize: {source.path} holds {drawn} frames, though it says '
-                    f'{source.num_frames}: cut short?',
+                    f'{count}: cut short?',
                     file=sys.stderr,
                 )
     for target in targets:
         print(target)
+
+
+def _count_frames(source: Source) -> int:
+    """1 of an image, and of a video that does not say how many it has."""
+    return source.facts()[1] or 1 if source.is_video else 1

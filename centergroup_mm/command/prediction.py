@@ -2,24 +2,20 @@
 """Poses of images, folders, videos and cameras into a folder."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from ..files import write_atomically
-from .drawing import draw_poses
-from .images import ImageError, read_image
-from .media import Video, VideoWriter
-from .pose_model import PoseModel
-from .poses import Poses
+from ..runtime import ImageError, PoseModel, Poses, draw_poses
+from ..runtime.media import Source
+from ..runtime.video_writer import VideoWriter
+from .image_files import ImageFile, find_in_files
 
 RESULTS, IMAGES = 'poses.json', 'images.json'
-# Images that are read at a time; those of one input size run as one batch.
-CHUNK = 16
 
 
 class Predictor:
@@ -63,30 +59,18 @@ class Predictor:
         numbered = all(s.isdecimal() for s in stems) and len(
             {int(s) for s in stems}
         ) == len(stems)
-        for start in range(0, len(paths), CHUNK):
-            part = paths[start : start + CHUNK]
-            for path, image, poses in self._find(part):
-                number = int(path.stem) if numbered else len(self.images)
-                self._add(number, str(path), poses)
-                if self.draw:
-                    self._write_picture(path, image, poses)
-            self.progress('images', start + len(part), len(paths))
-
-    def _find(self, paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray, Poses]]:
-        good: list[tuple[Path, np.ndarray]] = []
-        for path in paths:
-            try:
-                image = read_image(path)
-                self.model.check(image, f'Image {path}')
-            except (ValueError, OSError) as error:
-                self.bad.append(str(error))
+        found = find_in_files(self.model, paths, self.score_thr)
+        for done, file in enumerate(found, 1):
+            if file.error:
+                self.bad.append(file.error)
             else:
-                good.append((path, image))
-        found = self.model([image for _, image in good], self.score_thr)
-        for (path, image), poses in zip(good, found, strict=True):
-            yield path, image, poses
+                number = int(file.path.stem) if numbered else len(self.images)
+                self._add(number, str(file.path), file.poses)
+                if self.draw:
+                    self._write_picture(file)
+            self.progress('images', done, len(paths))
 
-    def add_video(self, video: Video, max_frames: int | None = None) -> None:
+    def add_video(self, video: Source, max_frames: int | None = None) -> None:
         """Find people in every frame, up to so many.
 
         Raises:
@@ -94,21 +78,22 @@ class Predictor:
             OSError: If the drawn video cannot be written.
         """
         rate, count = video.facts()
-        target = self.out / self._free_name(Path(video.name).stem, '.mp4')
+        name = video.path.name
+        target = self.out / self._free_name(video.path.stem, '.mp4')
         writer = VideoWriter(target, rate) if self.draw else None
         first = len(self.images)
         try:
             for index, frame in enumerate(islice(video.frames(), max_frames)):
                 poses = self.model(frame, self.score_thr)
-                self._add(len(self.images), video.name, poses, frame=index)
+                self._add(len(self.images), name, poses, frame=index)
                 if writer is not None:
                     writer.write(draw_poses(frame, poses, self.keypoint_thr))
-                self.progress(video.name, index + 1, count)
+                self.progress(name, index + 1, count)
         finally:
             if writer is not None:
                 writer.close()
         if len(self.images) == first:
-            raise ImageError(f'{video.name} has no frame that can be read.')
+            raise ImageError(f'{video.path} has no frame that can be read.')
         if writer is not None and not writer.plays_in_browsers:
             self.notes.append(
                 f'{target} is MPEG-4, which browsers do not play: there is no ffmpeg '
@@ -127,13 +112,13 @@ class Predictor:
         )
         self.results += poses.to_coco(number)
 
-    def _write_picture(self, path: Path, image: np.ndarray, poses: Poses) -> None:
-        suffix = path.suffix.lower()
+    def _write_picture(self, file: ImageFile) -> None:
+        suffix = file.path.suffix.lower()
         suffix = suffix if suffix in ('.jpg', '.jpeg', '.png') else '.jpg'
-        picture = draw_poses(image, poses, self.keypoint_thr)
+        picture = draw_poses(file.image, file.poses, self.keypoint_thr)
         content = cv2.imencode(suffix, picture)[1]
         write_atomically(
-            self.out / self._free_name(path.stem, suffix), content.tobytes()
+            self.out / self._free_name(file.path.stem, suffix), content.tobytes()
         )
 
     def _free_name(self, stem: str, suffix: str) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..version import __version__
 
+_MODEL = 'exported model, NAME.onnx, or "demo": that of "centergroup demo"'
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; what goes wrong is told in a line.
@@ -28,12 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """``centergroup predict``."""
-    from .media import find_sources
-    from .pose_model import PoseModel
+    if args.shard is not None:
+        return predict_shard(args)
     from .prediction import IMAGES, RESULTS, Predictor
 
-    images, videos, others = find_sources(args.sources)
-    model = PoseModel(args.model, args.device, args.threads)
+    sources, others = _sources(args.sources)
+    model = _load(args)
     predictor = Predictor(
         model,
         args.out,
@@ -43,13 +45,13 @@ def predict(args: argparse.Namespace) -> int:
         _progress if sys.stderr.isatty() else lambda *_: None,
     )
     try:
-        predictor.add_images(images)
-        for video in videos:
+        predictor.add_images([s.path for s in sources if not s.is_video])
+        for video in (source for source in sources if source.is_video):
             try:
                 predictor.add_video(video, args.frames)
             except KeyboardInterrupt:
                 # The usual end of a camera.
-                if not isinstance(video.source, int):
+                if video.camera is None:
                     raise
     finally:
         predictor.close()
@@ -68,11 +70,29 @@ def predict(args: argparse.Namespace) -> int:
     return 1 if predictor.bad else 0
 
 
+def predict_shard(args: argparse.Namespace) -> int:
+    """``centergroup predict --shard``: 0 if every file has its line, bad ones too."""
+    from . import shards
+
+    files = shards.list_files([Path(source) for source in args.sources])
+    outcome = shards.predict_shard(
+        _load(args),
+        files,
+        args.shard,
+        args.out,
+        args.score_thr,
+        _progress if sys.stderr.isatty() else lambda *_: None,
+    )
+    before = f', {outcome.resumed} of them before' if outcome.resumed else ''
+    print(f'{outcome.files} files{before}, {outcome.bad} of them bad: {outcome.lines}')
+    return 0
+
+
 def info(args: argparse.Namespace) -> int:
     """``centergroup info``."""
-    from .pose_model import PoseModel
+    from ..runtime import PoseModel
 
-    model = PoseModel(args.model)
+    model = PoseModel(_path(args.model))
     if args.json:
         print(json.dumps(model.description.as_dict(), indent=2))
         return 0
@@ -88,12 +108,56 @@ def info(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """``centergroup serve``."""
-    from .pose_model import PoseModel
     from .web_page import make_page
 
-    page = make_page(PoseModel(args.model, args.device, args.threads))
+    page = make_page(_load(args))
     page.launch(server_name=args.host, server_port=args.port)
     return 0
+
+
+def demo(args: argparse.Namespace) -> int:
+    """``centergroup demo``."""
+    from ..runtime import DEMO_MODEL, PoseModel
+    from .demo import show_demo
+
+    poses, drawn = show_demo(PoseModel(DEMO_MODEL), args.out, args.number)
+    print(
+        f'{args.out}: {drawn} people were drawn, {len(poses)} poses found by a model '
+        'that knows drawn people only.'
+    )
+    return 0
+
+
+def _load(args: argparse.Namespace):
+    from ..runtime import PoseModel
+
+    return PoseModel(_path(args.model), args.device, args.threads)
+
+
+def _path(model: str) -> Path:
+    """The file of a model; ``demo`` is that of the package."""
+    from ..runtime import DEMO_MODEL
+
+    path = Path(model)
+    if model != 'demo' or path.exists():
+        return path
+    print(
+        'centergroup: the model of the demonstration knows drawn people only.',
+        file=sys.stderr,
+    )
+    return DEMO_MODEL
+
+
+def _sources(texts: list[str]) -> tuple[list, list[Path]]:
+    """Files, folders and numbers of cameras as sources, and what is neither."""
+    from ..runtime.media import Source, find_sources
+
+    def is_camera(text: str) -> bool:
+        return text.isdecimal() and not Path(text).exists()
+
+    cameras = [Source.of_camera(int(text)) for text in texts if is_camera(text)]
+    sources, others = find_sources([Path(t) for t in texts if not is_camera(t)])
+    return sources + cameras, others
 
 
 def _progress(name: str, done: int, total: int | None) -> None:
@@ -135,10 +199,31 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         '--frames', type=_count, help='stop a video or camera after so many frames'
     )
+    command.add_argument(
+        '--shard',
+        type=_shard,
+        metavar='3/16',
+        help='of very many images, in folders or in texts with a path on each line, '
+        'write the poses alone of a share, and go on where a run was stopped',
+    )
     command.set_defaults(work=predict)
 
+    command = commands.add_parser(
+        'demo', help='draw a crowd and find its poses, by a model of drawn people'
+    )
+    command.add_argument(
+        '--out',
+        type=Path,
+        default=Path('centergroup_demo.png'),
+        help='picture to write (default: %(default)s)',
+    )
+    command.add_argument(
+        '--number', type=_count, default=1, help='which crowd (default: %(default)s)'
+    )
+    command.set_defaults(work=demo)
+
     command = commands.add_parser('info', help='what a model says of itself')
-    command.add_argument('model', help='exported model, NAME.onnx')
+    command.add_argument('model', help=_MODEL)
     command.add_argument('--json', action='store_true', help='for programs')
     command.set_defaults(work=info)
 
@@ -157,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('model', help='exported model, NAME.onnx')
+    parser.add_argument('model', help=_MODEL)
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--threads', type=_count, help='of the CPU; default: all')
 
@@ -166,6 +251,15 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is no number from 1 on')
     return int(text)
+
+
+def _shard(text: str):
+    from .shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _share(text: str) -> float:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .drawing import draw_poses
-from .pose_model import PoseModel
+from ..runtime import DEMO_MODEL, PoseModel, draw_poses
 
 if TYPE_CHECKING:
     import gradio
@@ -41,6 +40,8 @@ def make_page(model: PoseModel) -> 'gradio.Blocks':
         gradio.Markdown(
             f'# Poses of people\n{model.path.name}: {known.method}, '
             f'{len(known.keypoint_names)} keypoint types, {known.dataset or "unknown"}.'
+            + ' It knows drawn people only.'
+            * (model.path == DEMO_MODEL)
         )
         with gradio.Row():
             picture = gradio.Image(

@@ -3,11 +3,12 @@
 
 import struct
 
+import cv2
 import numpy as np
 import pytest
 
-from centergroup_mm.lab.pictures.media import VideoFile, find_sources
-from centergroup_mm.runtime.media import USUAL_RATE
+from centergroup_mm.runtime import ImageError
+from centergroup_mm.runtime.media import USUAL_RATE, Source, find_sources
 
 WIDTH, HEIGHT = 96, 64
 # Where the fields of two MPEG-4 boxes stand, counted from the box's name.
@@ -22,10 +23,11 @@ def write_video(tmp_path):
         path = tmp_path / name
         frame = np.zeros((size[1], size[0], 3), np.uint8)
         frame[: size[1] // 2] = 255
-        video = VideoFile(path, rate)
+        code = cv2.VideoWriter_fourcc(*'mp4v')
+        video = cv2.VideoWriter(str(path), code, rate, size)
         for _ in range(3):
             video.write(frame)
-        video.close()
+        video.release()
         return path
 
     return make
@@ -86,8 +88,9 @@ def test_a_video_of_a_phone(test_data):
 @pytest.mark.parametrize('rate', [0.5, 29.97, 240])
 def test_rates_are_kept(write_video, rate):
     (source,), _ = find_sources([write_video(rate=rate)])
-    assert source.frames_per_second() == pytest.approx(rate)
-    assert source.num_frames == 3
+    found, count = source.facts()
+    assert found == pytest.approx(rate)
+    assert count == 3
 
 
 def test_a_rate_that_nobody_can_play(write_video):
@@ -95,7 +98,7 @@ def test_a_rate_that_nobody_can_play(write_video):
     # Three frames within some microseconds.
     patch(path, b'mdhd', TIME_SCALE, [10240 * 100_000])
     (source,), _ = find_sources([path])
-    assert source.frames_per_second() == USUAL_RATE
+    assert source.facts()[0] == USUAL_RATE
 
 
 def test_half_a_video_is_none(write_video):
@@ -106,9 +109,43 @@ def test_half_a_video_is_none(write_video):
         find_sources([path])
 
 
-def test_frames_of_another_size_are_not_lost(tmp_path):
-    video = VideoFile(tmp_path / 'film.mp4', 10)
-    video.write(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    with pytest.raises(ValueError, match='96 x 32 pixels after frames of 96 x 64'):
-        video.write(np.zeros((HEIGHT // 2, WIDTH, 3), np.uint8))
-    video.close()
+@pytest.fixture
+def write_image(tmp_path):
+    def make(name):
+        path = tmp_path / name
+        path.write_bytes(cv2.imencode('.png', np.zeros((20, 30, 3), np.uint8))[1])
+        return path
+
+    return make
+
+
+def test_an_image_is_known_by_its_content(write_image):
+    path = write_image('without_suffix')
+    (source,), others = find_sources([path])
+    assert (source, others) == (Source(path), [])
+    (frame,) = source.frames()
+    assert frame.shape == (20, 30, 3)
+
+
+def test_sources_keep_their_order(write_video, write_image, tmp_path):
+    # In a folder by name, whatever they are.
+    inside = [write_image('a'), write_video('b.mp4'), write_image('c')]
+    (tmp_path / 'd').write_text('hello')
+    sources, others = find_sources([tmp_path, inside[1], inside[0]])
+    assert [s.path for s in sources] == [*inside, inside[1], inside[0]]
+    assert [s.is_video for s in sources] == [False, True, False, True, False]
+    assert others == [tmp_path / 'd']
+
+
+def test_a_folder_without_any_is_told(tmp_path):
+    (tmp_path / 'd').write_text('hello')
+    with pytest.raises(ImageError, match='folder without images'):
+        find_sources([tmp_path])
+
+
+def test_a_camera_that_is_not_there_is_told():
+    camera = Source.of_camera(97)
+    with pytest.raises(ImageError, match='Camera 97 cannot be opened'):
+        camera.facts()
+    with pytest.raises(ImageError, match='Camera 97 cannot be opened'):
+        next(camera.frames())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m centergroup_mm.runtime`` is the command ``centergroup``."""
+"""``python -m centergroup_mm.command`` is the command ``centergroup``."""
 
 import sys
 
