@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imports within the package run one way; the files are parsed, not run.
 
-``python tests/test_package/test_imports.py`` prints the table of wings that stands in
+``python tests/test_package/test_imports.py`` prints the table of imports that stands in
 docs/architecture.md.
 """
 
@@ -210,21 +210,21 @@ def modules_imported(sources: dict[str, tuple[str, bool]]) -> dict[str, set[str]
     return graph
 
 
-def table_of_wings() -> str:
-    """What :data:`ALLOWED` says of whole wings, as a table, from the roof down."""
+def import_table() -> str:
+    """:data:`ALLOWED` of whole sub-packages, as a table, highest floor first."""
     imports: dict[str, set[str]] = {}
     for part, allowed in ALLOWED.items():
-        wing = part.split('.')[0]
-        found = {name.split('.')[0] for name in allowed} - {wing}
-        imports.setdefault(wing, set()).update(found)
+        owner = part.split('.')[0]
+        found = {name.split('.')[0] for name in allowed} - {owner}
+        imports.setdefault(owner, set()).update(found)
     floors: dict[str, int] = {}
-    # A wing comes behind all that it imports.
-    for wing in TopologicalSorter(imports).static_order():
-        floors[wing] = max((floors[name] + 1 for name in imports[wing]), default=0)
-    rows = ['| floor | wing | imports |', '| ---: | --- | --- |']
-    for wing in sorted(floors, key=lambda wing: (-floors[wing], wing)):
-        names = ', '.join(f'`{name}`' for name in sorted(imports[wing]))
-        rows.append(f'| {floors[wing]} | `{wing or "__init__"}` | {names} |')
+    # A sub-package comes after all that it imports.
+    for owner in TopologicalSorter(imports).static_order():
+        floors[owner] = max((floors[name] + 1 for name in imports[owner]), default=0)
+    rows = ['| floor | sub-package | imports |', '| ---: | --- | --- |']
+    for owner in sorted(floors, key=lambda name: (-floors[name], name)):
+        names = ', '.join(f'`{name}`' for name in sorted(imports[owner]))
+        rows.append(f'| {floors[owner]} | `{owner or "__init__"}` | {names} |')
     return '\n'.join(rows)
 
 
@@ -256,7 +256,7 @@ def test_no_module_imports_itself_through_others(sources):
 
 def test_the_page_shows_these_imports(repo_root):
     page = (repo_root / 'docs' / 'architecture.md').read_text()
-    assert table_of_wings() in page, 'renew it, see the top of this file'
+    assert import_table() in page, 'renew it, see the top of this file'
 
 
 def test_no_more_is_allowed_than_needed(sources):
@@ -320,4 +320,4 @@ def test_an_init_resolves_names_from_itself():
 
 
 if __name__ == '__main__':
-    print(table_of_wings())
+    print(import_table())
