@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From pixels to poses as one module of tensors, which is what is exported."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -95,27 +94,3 @@ class PosesFromPixels(nn.Module):
         # The same as the image warped to the stride, for images that are only resized.
         at_features = inside[:, 0, :: head.stride, :: head.stride]
         return head.find_poses(features, inside, at_features, self.flip_indices).poses
-
-    @contextmanager
-    def rounded_otherwise(self, share: float, seed: int) -> Iterator[None]:
-        """Move heatmaps at random, as a runtime does that rounds otherwise.
-
-        Args:
-            share (float): Of the highest value of a map; no pixel moves farther.
-            seed (int): Of the random numbers.
-        """
-        generator = torch.Generator().manual_seed(seed)
-
-        def move(maps: Tensor) -> Tensor:
-            steps = 2 * torch.rand(maps.shape, generator=generator) - 1
-            return maps + (steps * share * maps.abs().max()).to(maps)
-
-        def hook(module: nn.Module, inputs: tuple, outputs: tuple) -> tuple:
-            stages, tags = outputs
-            return [move(maps) for maps in stages], tags
-
-        handle = self.model.head.detector.register_forward_hook(hook)
-        try:
-            yield
-        finally:
-            handle.remove()

@@ -38,6 +38,8 @@ from .verification import HALF, SINGLE, as_rows, cases, example, verify
 OPSET = 18
 LAYOUTS = ('poses', 'rtmo')
 EXAMPLE_BATCH = 2
+# Under this name the exporter notes the modules that a node lies in, outermost first.
+SCOPES = 'pkg.torch.onnx.name_scopes'
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,6 @@ def export_onnx(
         session_runner(content, layout),
         list(cases(smallest, description.size_factor, description.input_side)),
         limits,
-        lambda seed: partial(run_rounded, graph, limits.rounding, seed),
     )
     facts = dict(
         model=target.name,
@@ -205,21 +206,27 @@ def to_onnx(
             verbose=False,
         )
     proto = program.model_proto
-    _remove_traces(proto)
     onnx.helper.set_model_props(proto, metadata)
+    _forget_origins(proto)
     stream = io.BytesIO()
     onnx.save(proto, stream)
     return stream.getvalue()
 
 
-def _remove_traces(proto: onnx.ModelProto) -> None:
-    """Remove what tells of the code behind each node: a fifth of a small file.
+def _forget_origins(proto: onnx.ModelProto) -> None:
+    """Take out where each node comes from: source lines, paths of this machine.
 
-    It holds the folders of the machine that exports.
+    The modules that a node lies in stay, which profiles are read by.
     """
-    for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
-        part.ClearField('metadata_props')
-        part.ClearField('doc_string')
+    for node in proto.graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
+        kept = {entry.key: entry.value for entry in kept}
+        del node.metadata_props[:]
+        for key, value in kept.items():
+            node.metadata_props.add(key=key, value=value)
+        node.doc_string = ''
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        del value.metadata_props[:]
 
 
 @contextmanager
@@ -243,18 +250,6 @@ def run_torch(
     """The model itself, from arrays to arrays."""
     outputs = graph(torch.from_numpy(images), torch.from_numpy(inside))
     return [output.numpy() for output in outputs]
-
-
-def run_rounded(
-    graph: PosesFromPixels,
-    share: float,
-    seed: int,
-    images: np.ndarray,
-    inside: np.ndarray,
-) -> Sequence[np.ndarray]:
-    """The model as if it rounded otherwise, see :meth:`~.rounded_otherwise`."""
-    with graph.rounded_otherwise(share, seed):
-        return run_torch(graph, images, inside)
 
 
 def session_runner(content: bytes, layout: str = 'poses'):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from centergroup_mm.export.verification import (
-    PICTURES,
     SINGLE,
     VerificationError,
     cases,
@@ -38,74 +37,21 @@ def check(poses, others):
     return verify(lambda *_: poses, lambda *_: others, [(1, 64, 64)], SINGLE)
 
 
-class OneOfTwo:
-    """A model that takes the better of two candidates; its score tells which.
-
-    Args:
-        seen (list): Pictures, which several models share. Up to ``tied`` of them the
-            candidates are equal but for rounding, on later ones the first is better.
-        steps (tuple): What rounding adds to either, in shares of a heatmap's highest
-            value.
-        tied (int): See above.
-    """
-
-    def __init__(self, seen, steps, tied):
-        self.seen, self.steps, self.tied = seen, np.array(steps), tied
-
-    def __call__(self, images, inside):
-        key = images.tobytes()
-        if key not in self.seen:
-            self.seen.append(key)
-        tied = self.seen.index(key) < self.tied
-        values = np.array([1.0, 1.0 - 1e-7 if tied else 0.5])
-        taken = np.argmax(values + self.steps)
-        score = np.full((1, 1), 0.9 - 0.1 * taken, np.float32)
-        ones = np.ones((1, 1, 4, 2), np.float32)
-        return ones, ones[..., 0], score, np.ones((1, 1), bool)
-
-
-UP, DOWN = (0, SINGLE.rounding), (SINGLE.rounding, 0)
-
-
-def test_a_picture_that_hangs_on_rounding_is_drawn_again():
-    def models(tied=2):
-        seen = []
-        return [OneOfTwo(seen, steps, tied) for steps in (DOWN, UP)]
-
-    sizes = [(1, 64, 64), (1, 64, 128)]
-    with pytest.raises(VerificationError, match='scores differ'):
-        verify(*models(), sizes, SINGLE)
-    model, exported = models()
-    done = verify(
-        *(model, exported, sizes, SINGLE), lambda seed: exported if seed == 3 else model
-    )
-    assert [one.redrawn for one in done] == [2, 0]
-    assert [one.score for one in done] == [0, 0]
-    # If all do, the last one counts.
-    model, exported = models(tied=99)
-    with pytest.raises(VerificationError, match='scores differ'):
-        verify(model, exported, sizes, SINGLE, lambda seed: exported)
-    assert len(model.seen) == PICTURES * len(sizes)
-
-
-def test_a_fault_is_no_rounding():
-    model = OneOfTwo([], DOWN, tied=0)
-
-    def faulty(images, inside):
-        keypoints, *others = model(images, inside)
-        return keypoints + 1, *others
-
-    with pytest.raises(VerificationError, match='not found'):
-        verify(model, faulty, [(1, 64, 64)], SINGLE, lambda seed: model)
-    assert len(model.seen) == 1
-
-
 def test_the_order_and_empty_slots_do_not_matter(poses):
     others = [array[:, [2, 3, 0, 1]] for array in poses]
     others[0][:, 1] = np.nan
     (result,) = check(poses, others)
     assert (result.poses, result.missing, result.elsewhere) == (6, 0, 0)
     assert result.pixels == 0
+    assert result.score == 0
+
+
+def test_poses_of_the_same_keypoints_are_told_by_their_scores(poses):
+    """Centers side by side choose the same keypoints, in whatever order."""
+    poses[0][:, 1], poses[1][:, 1] = poses[0][:, 0], poses[1][:, 0]
+    assert compare(poses, poses, SINGLE)['score'] == 0
+    others = [array[:, [1, 0, 2, 3]] for array in poses]
+    (result,) = check(poses, others)
     assert result.score == 0
 
 
