@@ -59,8 +59,11 @@ def test_flip_test_of_the_mirrored_image_gives_mirrored_poses(
     (mirrored,) = predict(model, [image.flip(-1)], [make_sample(size=size)])
     assert len(poses) > 0
     keypoints = mirrored.keypoints[:, FLIP_INDICES] * [-1, 1] + [128, 0]
-    np.testing.assert_allclose(keypoints, poses.keypoints, atol=5e-3)
-    np.testing.assert_allclose(mirrored.bbox_scores, poses.bbox_scores, atol=1e-4)
+    assert len(keypoints) == len(poses)
+    # Speakers of the left stand before those of the right: the order is another.
+    apart = np.abs(keypoints[:, None] - poses.keypoints).max((2, 3))
+    apart = np.maximum(apart, np.abs(mirrored.bbox_scores[:, None] - poses.bbox_scores))
+    assert apart.min(0).max() < 5e-3 and apart.min(1).max() < 5e-3
 
 
 def test_batches_equal_single_images(build, make_images, make_sample):
@@ -110,6 +113,7 @@ def test_centernet_takes_the_values_of_the_codec():
         num_keypoints=5,
         heatmap_loss=dict(type='KeypointMSELoss'),
         hidden_channels=8,
+        min_peak_score=0.0,
     )
     codec = dict(type='CenterHeatmap', input_size=(64, 64), num_centers=7)
     features = [torch.randn(1, 8, 16, 16)]
@@ -120,6 +124,8 @@ def test_centernet_takes_the_values_of_the_codec():
             own = MODELS.build(dict(head, decoder=dict(codec, **values))).eval()
         for layer in own.detector.final_layers:
             torch.nn.init.normal_(layer.weight)
+        # Boxes of the whole input, so that joints find peaks to snap to.
+        torch.nn.init.constant_(own.box_branch[-1].bias, 99.0)
         with torch.no_grad():
             poses.append(own.find_poses(features).poses)
     plain, newton, fine = poses

@@ -14,6 +14,7 @@ CROWDS = {
     'head.average_attention': True,
     'head.distinct': 0.7,
     'head.grouping.speakers': (0, 1, 2),
+    'head.tokenizer.scores': True,
     'head.score': dict(type='ProductScore'),
     'head.decoder.fine_centers': True,
     'head.decoder.center_kernel': 3,

@@ -14,6 +14,7 @@ VARIANTS = {
     },
     'crowds': {
         'head.grouping.speakers': (0, 1, 2),
+        'head.tokenizer.scores': True,
         'head.oks_loss': dict(type='ExpectedOKSLoss'),
         'head.decoder.fine_centers': True,
     },
