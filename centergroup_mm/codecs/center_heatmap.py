@@ -9,7 +9,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from ..ops.candidates import select_candidates
-from ..ops.poses import refine_locations
+from ..ops.poses import refine_by_newton, refine_locations
 from ..structures import Candidates
 from .gaussian import draw_gaussians
 
@@ -44,9 +44,20 @@ class CenterHeatmap(BaseKeypointCodec):
             Defaults to 0.01.
         min_candidates (int): Decoding: so many best candidates of each type are valid
             whatever they score. Defaults to 5.
+        fine_centers (bool): Decoding: whether centers are sought on the finest level
+            alone, where a smaller ``center_kernel`` fits; otherwise, the paper, on the
+            mean of all levels. Defaults to False.
+        unbiased (bool): Encoding: whether a Gaussian stands at the very place of its
+            keypoint; otherwise, the paper, at the pixel that holds it. Then a mirrored
+            image has the mirrored targets. Defaults to False.
+        newton_sigma (float, optional): Decoding: keypoints move to the top of the peak
+            on the heatmap blurred by this standard deviation in input pixels, see
+            :func:`refine_by_newton`; by a quarter of a pixel, the paper, if None.
+            Defaults to None.
 
     Raises:
-        ValueError: If ``input_size`` is not a multiple of every downscale.
+        ValueError: If ``input_size`` is not a multiple of every downscale, or
+            ``newton_sigma`` is not positive.
     """
 
     auxiliary_encode_keys = {'flip', 'box_areas'}
@@ -71,8 +82,16 @@ class CenterHeatmap(BaseKeypointCodec):
         center_kernel: int = 17,
         score_floor: float = 0.01,
         min_candidates: int = 5,
+        fine_centers: bool = False,
+        unbiased: bool = False,
+        newton_sigma: float | None = None,
     ) -> None:
         super().__init__()
+        if newton_sigma is not None and newton_sigma <= 0:
+            raise ValueError(
+                f'CenterHeatmap: newton_sigma is {newton_sigma}; expected a standard '
+                'deviation in input pixels above 0, or None for the quarter pixel.'
+            )
         for downscale in downscales:
             if any(side % downscale for side in input_size):
                 raise ValueError(
@@ -89,6 +108,9 @@ class CenterHeatmap(BaseKeypointCodec):
         self.center_kernel = center_kernel
         self.score_floor = score_floor
         self.min_candidates = min_candidates
+        self.fine_centers = fine_centers
+        self.unbiased = unbiased
+        self.newton_sigma = newton_sigma
 
     def encode(
         self,
@@ -139,11 +161,18 @@ class CenterHeatmap(BaseKeypointCodec):
 
         heatmaps = []
         for level, downscale in enumerate(self.downscales):
-            shift = downscale - 1 if flip else 0
-            scaled = (keypoints - [shift, 0]) / downscale
-            peaks, shown = _peak_pixels(scaled, visible)
-            width, height = (side // downscale for side in self.input_size)
-            heatmaps.append(draw_gaussians(peaks, shown, (width, height), self.sigma))
+            width, height = size = [side // downscale for side in self.input_size]
+            points, shown = _points_at_level(
+                keypoints, visible, downscale, bool(flip), self.unbiased
+            )
+            # Towards zero: what lies up to a pixel left of a mirrored level's frame
+            # belongs to the first column.
+            peaks = np.trunc(points).astype(np.int64)
+            offsets = None
+            if self.unbiased:
+                peaks = np.clip(np.rint(points).astype(np.int64), 0, np.array(size) - 1)
+                offsets = points - peaks
+            heatmaps.append(draw_gaussians(peaks, shown, size, self.sigma, offsets))
             if level == 0:
                 index = peaks[..., 1] * width + peaks[..., 0]
                 encoded['tag_indices'] = np.stack((index, shown), -1).astype(np.int64)
@@ -178,10 +207,20 @@ class CenterHeatmap(BaseKeypointCodec):
         )
         return keypoints, centers
 
-    @staticmethod
-    def refine(heatmaps: Tensor, coords: Tensor) -> Tensor:
-        """Sub-pixel locations, see :func:`refine_locations`."""
-        return refine_locations(heatmaps, coords)
+    def refine(self, heatmaps: Tensor, coords: Tensor) -> Tensor:
+        """Sub-pixel locations.
+
+        Args:
+            heatmaps (Tensor): (B, K, h, w) at input resolution, before any masking.
+            coords (Tensor): int64 (B, P, K, 2), (x, y) in input pixels.
+
+        Returns:
+            Tensor: float32 (B, P, K, 2), see :func:`refine_locations` and, with
+            ``newton_sigma``, :func:`refine_by_newton`.
+        """
+        if self.newton_sigma is None:
+            return refine_locations(heatmaps, coords)
+        return refine_by_newton(heatmaps, coords, self.newton_sigma)
 
     def decode(self, encoded):
         """Not defined: heatmaps alone do not tell which keypoints belong together.
@@ -198,19 +237,29 @@ class CenterHeatmap(BaseKeypointCodec):
         )
 
 
-def _peak_pixels(
-    keypoints: np.ndarray, visible: np.ndarray
+def _points_at_level(
+    keypoints: np.ndarray,
+    visible: np.ndarray,
+    downscale: int,
+    flip: bool,
+    unbiased: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels int (T, C, 2) of keypoints and centers at one level, and which exist.
+    """Keypoints and centers (T, C, 2) on a level's map, and which exist.
 
-    A keypoint less than a pixel left of the level's frame, where mirroring may bring
-    one that is inside at full resolution, belongs to the first column: truncation is
-    towards zero. What does not exist, bool (T, C), is at 0.
+    Unbiased, pixel ``i`` of the input covers ``i`` to ``i + 1``, its value stands at
+    its center, and so on the map. A mirrored ``x`` comes as ``side - 1 - x``, where the
+    image has ``side - x``.
+
+    What does not exist, bool (T, C), is at 0.
     """
-    centers = _visible_means(keypoints, visible)
-    points = np.concatenate((keypoints, centers[:, None]), axis=1)
+    if unbiased:
+        scaled = (keypoints + [int(flip), 0]) / downscale - 0.5
+    else:
+        scaled = (keypoints - [downscale - 1 if flip else 0, 0]) / downscale
+    centers = _visible_means(scaled, visible)
+    points = np.concatenate((scaled, centers[:, None]), axis=1)
     shown = np.concatenate((visible, visible.any(axis=1, keepdims=True)), axis=1)
-    return np.where(shown[..., None], points, 0).astype(np.int64), shown
+    return np.where(shown[..., None], points, 0), shown
 
 
 def _visible_means(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:

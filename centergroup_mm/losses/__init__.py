@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from .expected_oks_loss import ExpectedOKSLoss
 from .grouping_loss import GroupingLoss
 
-__all__ = ['GroupingLoss']
+__all__ = ['ExpectedOKSLoss', 'GroupingLoss']

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses of the grouping modules (paper 5.4; supplementary 3.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ..ops.similarity import object_similarity
 from ..structures import GroupingTargets
-from .means import mean_over_batch
+from .means import means_by_stage
+from .sigmas import to_deviations
 
 
 def focal_bce(logits: Tensor, labels: Tensor) -> Tensor:
@@ -106,7 +107,7 @@ class GroupingLoss(nn.Module):
                 visible[..., None].expand_as(error),
             ),
         }
-        return _means(terms)
+        return means_by_stage(terms)
 
     @staticmethod
     @torch.no_grad()
@@ -117,46 +118,8 @@ class GroupingLoss(nn.Module):
         sigmas: Sequence[float] | None,
     ) -> Tensor:
         """bool (S, B, P, K): not visible at all, or predicted near enough."""
-        if sigmas is None:
-            raise ValueError(
-                'The OKS gate needs the sigma of every keypoint type: expected '
-                '`sigmas` in the metainfo of the data samples, found none. Add them '
-                'to the dataset metainfo or set oks_gate=None.'
-            )
-        deviation = 2 * locations.new_tensor(sigmas)
+        deviation = to_deviations(sigmas, locations, 'The OKS gate')
         oks = object_similarity(
             locations, targets.keypoints, targets.box_areas[..., None], deviation
         )
         return ~targets.visible | (oks >= gate)
-
-
-def _means(
-    terms: Mapping[str, tuple[float, Tensor, Tensor]],
-) -> dict[str, Tensor]:
-    """Means over the whole batch, of all stages together and of each.
-
-    Args:
-        terms (Mapping): By name a weight, values (S, ...) and a bool mask (S, ...).
-
-    Returns:
-        dict[str, Tensor]: ``loss_NAME`` of each term, and for the log ``NAME_stage1``
-        and so on without gradient.
-    """
-    sums, counts = (
-        torch.stack([part.flatten(1).sum(1, dtype=torch.float) for part in parts])
-        for parts in (
-            [values * mask for _, values, mask in terms.values()],
-            [mask for *_, mask in terms.values()],
-        )
-    )
-    # (terms, stages), and all stages together: one exchange between the processes.
-    sums = torch.cat((sums.sum(1, keepdim=True), sums.detach()), 1)
-    counts = torch.cat((counts.sum(1, keepdim=True), counts), 1)
-    losses = {}
-    for (name, (weight, *_)), means in zip(
-        terms.items(), mean_over_batch(sums, counts), strict=True
-    ):
-        losses[f'loss_{name}'] = weight * means[0]
-        for stage, mean in enumerate(means[1:], 1):
-            losses[f'{name}_stage{stage}'] = weight * mean.detach()
-    return losses

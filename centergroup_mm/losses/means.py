@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Means over a whole batch, wherever its images are."""
 
+from collections.abc import Mapping
+
+import torch
 from mmdet.utils import reduce_mean
 from torch import Tensor
 
@@ -37,3 +40,35 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
         Tensor: A scalar, see :func:`mean_over_batch`.
     """
     return mean_over_batch((values * mask).sum(), mask.sum())
+
+
+def means_by_stage(
+    terms: Mapping[str, tuple[float, Tensor, Tensor]],
+) -> dict[str, Tensor]:
+    """Means over the whole batch, of all stages together and of each.
+
+    Args:
+        terms (Mapping): By name a weight, values (S, ...) and a bool mask (S, ...).
+
+    Returns:
+        dict[str, Tensor]: ``loss_NAME`` of each term, and for the log ``NAME_stage1``
+        and so on without gradient.
+    """
+    sums, counts = (
+        torch.stack([part.flatten(1).sum(1, dtype=torch.float) for part in parts])
+        for parts in (
+            [values * mask for _, values, mask in terms.values()],
+            [mask for *_, mask in terms.values()],
+        )
+    )
+    # (terms, stages), and all stages together: one exchange between the processes.
+    sums = torch.cat((sums.sum(1, keepdim=True), sums.detach()), 1)
+    counts = torch.cat((counts.sum(1, keepdim=True), counts), 1)
+    losses = {}
+    for (name, (weight, *_)), means in zip(
+        terms.items(), mean_over_batch(sums, counts), strict=True
+    ):
+        losses[f'loss_{name}'] = weight * means[0]
+        for stage, mean in enumerate(means[1:], 1):
+            losses[f'{name}_stage{stage}'] = weight * mean.detach()
+    return losses

@@ -9,7 +9,7 @@ from .grouping import GroupingTransformer
 from .heatmap_head import HeatmapHead
 from .higher_hrnet_head import HigherHRNetHead
 from .nearest_head import NearestKeypointHead
-from .pose_score import PoseScore
+from .pose_score import PoseScore, ProductScore
 from .tokenizer import CandidateTokenizer
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     'MultiScaleDataPreprocessor',
     'NearestKeypointHead',
     'PoseScore',
+    'ProductScore',
 ]

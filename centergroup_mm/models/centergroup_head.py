@@ -14,9 +14,10 @@ from mmpose.utils.typing import (
 )
 from torch import Tensor
 
+from ..ops.attention_views import average_attention
 from ..ops.flip import add_mirrored_view, merge_views
-from ..ops.fusion import fuse_heatmaps
-from ..ops.poses import expected_locations, most_attended_locations
+from ..ops.poses import distinct_poses, expected_locations, most_attended_locations
+from ..ops.speakers import align_queries, gather_queries
 from ..structures import (
     Candidates,
     Extent,
@@ -24,6 +25,7 @@ from ..structures import (
     GroupingOutput,
     Maps,
     Poses,
+    Queries,
     Tokens,
 )
 from ..task_modules.targets import make_targets
@@ -48,6 +50,8 @@ class CenterGroupHead(HeatmapHead):
         assigner (dict): Center assigner.
         heatmap_loss (dict): Loss of each stage's heatmaps.
         grouping_loss (dict): Loss of the grouping modules.
+        oks_loss (dict, optional): One more loss of their attention, as
+            :class:`ExpectedOKSLoss`. Defaults to None, the paper.
         detector (dict, optional): See :class:`HeatmapHead`.
         tokenizer (dict, optional): Module that makes tokens of candidates, of type
             :class:`CandidateTokenizer` if not said otherwise; ``in_channels`` and
@@ -59,6 +63,12 @@ class CenterGroupHead(HeatmapHead):
             whatever their probability; 0 is the paper, 5 the released models.
         score (dict, optional): Module that scores poses instead, of type
             :class:`PoseScore` if not said otherwise; nothing is added.
+        average_attention (bool): In a flip test, whether the attention of both views
+            is averaged before the best candidate is taken; otherwise, the paper, each
+            keypoint is that of the view that is surer to see it. Defaults to False.
+        distinct (float, optional): Of poses that have more than this share of their
+            likely keypoints in common only the best stays, see
+            :func:`distinct_poses`. Defaults to None: all stay, the paper.
         init_cfg (dict, optional): As in mmengine.
     """
 
@@ -75,6 +85,9 @@ class CenterGroupHead(HeatmapHead):
         grouping: OptConfigType = None,
         min_scored_keypoints: int = 0,
         score: OptConfigType = None,
+        average_attention: bool = False,
+        distinct: float | None = None,
+        oks_loss: OptConfigType = None,
         init_cfg: OptConfigType = None,
     ) -> None:
         super().__init__(
@@ -97,8 +110,16 @@ class CenterGroupHead(HeatmapHead):
             embed_dims=self.grouping.embed_dims,
         )
         self.grouping_loss = MODELS.build(grouping_loss)
+        self.oks_loss = oks_loss and MODELS.build(oks_loss)
         score = score or dict(min_keypoints=min_scored_keypoints)
         self.score = build_part('PoseScore', score)
+        self.average_attention = average_attention
+        self.distinct = distinct
+
+    @property
+    def speakers(self) -> tuple[int, ...]:
+        """Keypoint types that speak, where the grouping knows of such."""
+        return getattr(self.grouping, 'speakers', ())
 
     def grouping_is_initial(self) -> bool:
         """Whether the grouping was never trained, by the CNNs that feed it."""
@@ -118,8 +139,13 @@ class CenterGroupHead(HeatmapHead):
         views = self._add_views(keypoints, centers, extent, flip_indices)
         tokens = self.tokenizer(features, *views, extent.size)
         output = self.grouping(*tokens, last_only=True)[-1]
+        queries = gather_queries(keypoints, centers, self.speakers)
+        if flip_indices is not None and self.speakers:
+            output = align_queries(
+                output, queries.counts, self.speakers, flip_indices[:-1]
+            )
         poses = self._read_poses(
-            output, tokens[0], keypoints, centers, maps.heatmaps, flip_indices
+            output, tokens[0], keypoints, queries, maps.heatmaps, flip_indices
         )
         return Found(poses, maps.heatmaps, keypoints, output)
 
@@ -146,24 +172,34 @@ class CenterGroupHead(HeatmapHead):
         output: GroupingOutput,
         tokens: Tokens,
         keypoints: Candidates,
-        centers: Candidates,
+        queries: Queries,
         heatmaps: Tensor,
         flip_indices: Sequence[int] | None,
     ) -> Poses:
-        """Merge the views, refine and score."""
+        """Merge the views, refine, score and keep what is distinct."""
         coords = most_attended_locations(output.attention, tokens.coords)
         visibility, center = output.visibility.float(), output.center.float()
         if flip_indices is not None:
             coords, visibility, center = merge_views(
                 coords, visibility, center, flip_indices[:-1], heatmaps.shape[-1]
             )
-        anything = keypoints.valid.flatten(1).any(1, keepdim=True)
+            if self.average_attention:
+                attention = average_attention(
+                    output.attention.float(), flip_indices[:-1]
+                )
+                candidates = keypoints.coords.flatten(1, 2)
+                coords = most_attended_locations(attention, candidates)
+        scores = self.score(center, visibility)
+        visibility = visibility.sigmoid()
+        valid = queries.valid & keypoints.valid.flatten(1).any(1, keepdim=True)
+        if self.distinct is not None:
+            valid = distinct_poses(coords, visibility, scores, valid, self.distinct)
         return Poses(
             self.decoder.refine(heatmaps[:, : self.num_keypoints], coords),
-            visibility.sigmoid(),
-            self.score(center, visibility),
-            centers.valid[:, 0] & anything,
-            centers.coords[:, 0],
+            visibility,
+            scores,
+            valid,
+            queries.coords,
         )
 
     def predict(
@@ -206,7 +242,10 @@ class CenterGroupHead(HeatmapHead):
         if not test_cfg.get('output_attention', False):
             return super().make_instances(found, flip_indices, test_cfg)
         explanation = explain_poses(
-            found.poses, found.output, flip_indices and flip_indices[:-1]
+            found.poses,
+            found.output,
+            flip_indices and flip_indices[:-1],
+            self.average_attention,
         )
         instances = to_instances(
             found.poses, test_cfg.get('score_thr', 0.0), **explanation
@@ -226,32 +265,40 @@ class CenterGroupHead(HeatmapHead):
         Candidates come from the model's own heatmaps by the rules of inference.
 
         Returns:
-            dict[str, Tensor]: ``loss_center``, ``loss_visibility``, ``loss_location``;
-            and for the log each of them by stage and the mean number of ``matched``
-            centers.
+            dict[str, Tensor]: ``loss_center``, ``loss_visibility``, ``loss_location``,
+            and ``loss_oks`` if there is an ``oks_loss``; and for the log each of them
+            by stage and the mean number of ``matched`` queries.
         """
         inside_quarter, inside = stack_masks(samples, 'valid')
         _, usable = stack_masks(samples, 'supervised')
         size = (inside.shape[-1], inside.shape[-2])
-        heatmaps = fuse_heatmaps([[h.detach().float() for h in stages]], size)
+        heatmaps = self.fuse([[h.detach().float() for h in stages]], size)
         keypoints, centers = self.decoder.find_candidates(heatmaps, inside, usable)
         tokens = self.tokenizer(
             [feats[0]], keypoints, centers, inside_quarter[:, 0], size
         )
         outputs = self.grouping(*tokens)
+        queries = gather_queries(keypoints, centers, self.speakers)
         targets = make_targets(
             self.assigner,
-            centers.coords[:, 0],
-            centers.valid[:, 0],
-            centers.valid[:, 0],
+            queries.coords,
+            queries.valid,
+            queries.valid,
             [sample.gt_instance_labels for sample in samples],
+            queries.kinds,
+            queries.counts,
         )
+        sigmas = samples[0].metainfo.get('sigmas')
         locations = [expected_locations(o.attention, tokens[0].coords) for o in outputs]
         losses = self.grouping_loss(
             torch.stack(locations),
             torch.stack([o.visibility for o in outputs]),
             torch.stack([o.center for o in outputs]),
             targets,
-            samples[0].metainfo.get('sigmas'),
+            sigmas,
         )
+        if self.oks_loss is not None:
+            attention = torch.stack([o.attention for o in outputs])
+            candidates = tokens[0].coords, tokens[0].valid
+            losses |= self.oks_loss(attention, *candidates, targets, sigmas)
         return dict(**losses, matched=targets.matched.sum(1).float().mean())

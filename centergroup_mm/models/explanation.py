@@ -8,7 +8,7 @@ from mmengine.structures import InstanceData
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import Tensor
 
-from ..ops.attention_views import merge_attention
+from ..ops.attention_views import average_attention, merge_attention
 from ..ops.flip import split_views
 from ..structures import Candidates, GroupingOutput, Poses
 
@@ -17,7 +17,10 @@ HALF_A_PIXEL = 0.5
 
 
 def explain_poses(
-    poses: Poses, output: GroupingOutput, flip_indices: Sequence[int] | None
+    poses: Poses,
+    output: GroupingOutput,
+    flip_indices: Sequence[int] | None,
+    averaged: bool = False,
 ) -> dict[str, Tensor]:
     """Centers, their probabilities and the attention of all slots.
 
@@ -27,15 +30,20 @@ def explain_poses(
             mirrored views behind the originals.
         flip_indices (Sequence[int], optional): Mirror image of each of the K types;
             given if and only if there are mirrored views.
+        averaged (bool): Whether the views' attention was averaged, see
+            :func:`average_attention`, or taken from one, see :func:`merge_attention`.
 
     Returns:
         dict[str, Tensor]: ``centers`` (B, P, 2) in input pixels; ``center_scores``
         (B, P), the probability that a center is a person's; ``attention``
-        (B, P, K, N), see :func:`merge_attention`.
+        (B, P, K, N).
     """
     attention, center = output.attention.float(), output.center.float()
     if flip_indices is not None:
-        attention = merge_attention(attention, output.visibility, flip_indices)
+        if averaged:
+            attention = average_attention(attention, flip_indices)
+        else:
+            attention = merge_attention(attention, output.visibility, flip_indices)
         center = torch.stack(split_views(center)).mean(0)
     return dict(
         centers=poses.centers + HALF_A_PIXEL,

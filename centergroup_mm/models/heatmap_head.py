@@ -16,6 +16,7 @@ from mmpose.utils.typing import (
 )
 from torch import Tensor
 
+from ..ops.fine_centers import fuse_with_fine_centers
 from ..ops.fusion import fuse_heatmaps
 from ..structures import Extent, Found, Maps, Poses
 from .samples import (
@@ -179,7 +180,21 @@ class HeatmapHead(BaseHead):
         """
         predicted = [self.detector([feature]) for feature in features]
         scales = [[stage.float() for stage in stages] for stages, _ in predicted]
-        return Maps(fuse_heatmaps(scales, size, flip_indices), predicted[0][1])
+        return Maps(self.fuse(scales, size, flip_indices), predicted[0][1])
+
+    def fuse(
+        self,
+        scales: Sequence[Sequence[Tensor]],
+        size: tuple[int, int],
+        flip_indices: Sequence[int] | None = None,
+    ) -> Tensor:
+        """One map per type, (B, T, h, w); arguments as of :func:`fuse_heatmaps`.
+
+        A codec with ``fine_centers`` leaves out the center's coarser stages.
+        """
+        if getattr(self.decoder, 'fine_centers', False):
+            return fuse_with_fine_centers(scales, size, flip_indices)
+        return fuse_heatmaps(scales, size, flip_indices)
 
     def predict(
         self,

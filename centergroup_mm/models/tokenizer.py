@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..ops.position import encode_positions
 from ..ops.recording import is_recorded
@@ -17,6 +17,8 @@ from .patch_cnn import patches_are_cheaper, read_residual_cnn
 
 # Share of scale 1 in a multi-scale test; the other scales share the rest equally.
 MAIN_SCALE_WEIGHT = 0.6
+# Scores below this are as good as none; their logarithm goes no further down.
+MIN_SCORE = 1e-3
 
 
 @MODELS.register_module()
@@ -32,6 +34,9 @@ class CandidateTokenizer(BaseModule):
         patches (bool, optional): Whether inference computes the CNN around valid
             tokens only, with the same result. Defaults to None: on a CPU where that is
             cheaper, never on a GPU, where asking would wait for it.
+        scores (bool): Whether a token knows the score of its candidate, which is added
+            to its appearance by a linear layer that begins at zero. Defaults to False,
+            the paper.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class CandidateTokenizer(BaseModule):
         num_blocks: int = 2,
         shared_cnn: bool = True,
         patches: bool | None = None,
+        scores: bool = False,
     ) -> None:
         super().__init__()
         self.embed_dims = embed_dims
@@ -49,6 +55,11 @@ class CandidateTokenizer(BaseModule):
         self.center_cnn = (
             None if shared_cnn else ResidualCNN(in_channels, embed_dims, num_blocks)
         )
+        self.score_linear = None
+        if scores:
+            self.score_linear = nn.Linear(2, embed_dims)
+            nn.init.zeros_(self.score_linear.weight)
+            nn.init.zeros_(self.score_linear.bias)
 
     def forward(
         self,
@@ -82,6 +93,9 @@ class CandidateTokenizer(BaseModule):
             (types, types.new_full((centers.coords.shape[2],), num_types))
         )
         appearance = self._read_features(features, coords, valid, num_keypoints, size)
+        if self.score_linear is not None:
+            scores = torch.cat((keypoints.scores.flatten(1), centers.scores[:, 0]), 1)
+            appearance = appearance + self._embed_scores(scores)
         positions = encode_positions(mask, coords, size, self.embed_dims)
 
         own = slice(None, num_keypoints), slice(num_keypoints, None)
@@ -96,6 +110,12 @@ class CandidateTokenizer(BaseModule):
             for part in own
         )
         return keypoint_tokens, center_tokens
+
+    def _embed_scores(self, scores: Tensor) -> Tensor:
+        """Scores (B, N) and their logarithms as (B, N, D); no gradient to the maps."""
+        scores = scores.detach()
+        logs = scores.clamp(min=MIN_SCORE).log()
+        return self.score_linear(torch.stack((scores, logs), -1))
 
     def _read_features(
         self,

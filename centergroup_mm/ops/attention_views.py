@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The attention behind the poses of a flip test."""
+"""One attention of the two that the views of a flip test have."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from .flip import split_views
+from .flip import split_views, swap_types
 
 
 def merge_attention(
@@ -28,9 +28,30 @@ def merge_attention(
     Returns:
         Tensor: (B, P, K, N), rows sum to 1.
     """
-    by_type = attention.unflatten(-1, (len(flip_indices), -1))
-    original, mirrored = split_views(by_type)
-    mirrored = mirrored[:, :, flip_indices][:, :, :, flip_indices]
+    original, mirrored = _in_frame_of_original(attention, flip_indices)
     visibility, mirrored_visibility = split_views(visibility.float())
     surer = mirrored_visibility[:, :, flip_indices] > visibility
     return torch.where(surer[..., None, None], mirrored, original).flatten(-2)
+
+
+def average_attention(attention: Tensor, flip_indices: Sequence[int]) -> Tensor:
+    """Average the attention of both views in the frame of the original.
+
+    Args:
+        attention (Tensor): (2B, P, K, N), as for :func:`merge_attention`.
+        flip_indices (Sequence[int]): For each of the K types its mirror image.
+
+    Returns:
+        Tensor: (B, P, K, N), rows sum to 1.
+    """
+    original, mirrored = _in_frame_of_original(attention, flip_indices)
+    return ((original + mirrored) / 2).flatten(-2)
+
+
+def _in_frame_of_original(
+    attention: Tensor, flip_indices: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Both views, (B, P, K, K, M) each: by type of the row and of the candidates."""
+    by_type = attention.unflatten(-1, (len(flip_indices), -1))
+    original, mirrored = split_views(by_type)
+    return original, swap_types(swap_types(mirrored, flip_indices, 2), flip_indices, 3)

@@ -4,6 +4,7 @@
 import torch
 from torch import Tensor
 
+from .newton import peak_offsets
 from .sampling import read_pixels
 
 
@@ -57,6 +58,52 @@ def refine_locations(heatmaps: Tensor, coords: Tensor) -> Tensor:
     return coords + torch.where(towards, 0.25, -0.25) + 0.5
 
 
+def refine_by_newton(heatmaps: Tensor, coords: Tensor, sigma: float) -> Tensor:
+    """Move to the top of the peak on the blurred map, see :func:`peak_offsets`.
+
+    Half a pixel is added for the reason of :func:`refine_locations`.
+
+    Args:
+        heatmaps (Tensor): (B, K, h, w) at input resolution, before any masking.
+        coords (Tensor): int64 (B, P, K, 2), (x, y) in input pixels.
+        sigma (float): Standard deviation of the blur in input pixels.
+
+    Returns:
+        Tensor: float32 (B, P, K, 2).
+    """
+    return coords + peak_offsets(heatmaps.float(), coords, sigma) + 0.5
+
+
+def distinct_poses(
+    coords: Tensor, visibility: Tensor, scores: Tensor, valid: Tensor, share: float
+) -> Tensor:
+    """Keep the better one of poses that have most of their keypoints in common.
+
+    A pose goes if more than ``share`` of its likely keypoints (probability at least
+    0.5) lie at the very places where a better pose has its own of the same type, even
+    if that one goes too. Of equal scores the first is the better.
+
+    Args:
+        coords (Tensor): int64 (B, P, K, 2), chosen candidates in input pixels.
+        visibility (Tensor): (B, P, K), probabilities.
+        scores (Tensor): (B, P).
+        valid (Tensor): bool (B, P), slots that hold a pose; others drop nobody.
+        share (float): In [0, 1].
+
+    Returns:
+        Tensor: bool (B, P), ``valid`` without the poses that go.
+    """
+    likely = visibility >= 0.5
+    # (B, P, P, K): keypoint k of the first pose and of the second.
+    shared = (coords[:, :, None] == coords[:, None]).all(-1) & likely[:, :, None]
+    in_common = shared.sum(-1) > share * likely.sum(-1)[:, :, None]
+    ranks = torch.arange(scores.shape[1], device=scores.device)
+    own, other = scores[:, :, None], scores[:, None]
+    better = (other > own) | ((other == own) & (ranks < ranks[:, None]))
+    dropped = (in_common & better & valid[:, None]).any(-1)
+    return valid & ~dropped
+
+
 def pose_scores(center: Tensor, visibility: Tensor, min_keypoints: int = 0) -> Tensor:
     """Score poses by their visible keypoints (supplementary eq. 3).
 
@@ -80,3 +127,16 @@ def pose_scores(center: Tensor, visibility: Tensor, min_keypoints: int = 0) -> T
     total = (visibility * counted).sum(-1)
     mean = total / counted.sum(-1).clamp(min=1)
     return torch.where(center >= 0.5, mean, center)
+
+
+def product_scores(center: Tensor, visibility: Tensor) -> Tensor:
+    """Score poses by the probability of the center times the mean visibility.
+
+    Args:
+        center (Tensor): (B, P), logits.
+        visibility (Tensor): (B, P, K), logits.
+
+    Returns:
+        Tensor: (B, P) in [0, 1].
+    """
+    return center.sigmoid() * visibility.sigmoid().mean(-1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling a run from the making of a graph."""
+"""Whether the model runs, or is traced or exported."""
 
 import torch
 
@@ -7,7 +7,7 @@ import torch
 def is_recorded() -> bool:
     """Whether operations are being recorded: traced, exported or compiled.
 
-    A record must hold for other sizes and values than the example's: what is chosen by
-    them to save time in a run takes its plain form.
+    A recorded graph must hold for inputs of other sizes and values than the example's.
+    So shortcuts that depend on either are for runs only.
     """
     return torch.jit.is_tracing() or torch.compiler.is_compiling()

@@ -3,9 +3,11 @@
 
 import numpy as np
 import pytest
+import torch
 from mmpose.registry import KEYPOINT_CODECS
 
 from centergroup_mm.codecs import CenterHeatmap
+from centergroup_mm.ops.fusion import fuse_heatmaps
 
 SIZE = (64, 64)
 
@@ -143,6 +145,62 @@ def test_persons_without_visible_keypoint_are_no_targets():
     np.testing.assert_array_equal(encoded['keypoint_labels'], keypoints[1:])
     np.testing.assert_array_equal(encoded['box_area_labels'], [400])
     assert (encoded['heatmaps'][0] == 1).sum() == 2
+
+
+class TestUnbiased:
+    codec = CenterHeatmap(SIZE, unbiased=True)
+    points = ((20.3, 30.9), (41.7, 12.0), (50.0, 51.6))
+
+    def test_a_gaussian_stands_at_the_very_place(self):
+        encoded = encode(one_person(*self.points), codec=self.codec)
+        x, y = np.array(self.points).T
+        places = np.append(x, x.mean()), np.append(y, y.mean())
+        for heatmaps, downscale in zip(encoded['heatmaps'], (4, 2), strict=True):
+            rows, columns = np.indices(heatmaps.shape[1:])
+            for heatmap, x, y in zip(heatmaps, *places, strict=True):
+                dx, dy = (
+                    (index + 0.5) - place / downscale
+                    for index, place in ((columns, x), (rows, y))
+                )
+                expected = np.exp(-(dx**2 + dy**2) / (2 * 2.0**2))
+                drawn = heatmap > 0
+                np.testing.assert_allclose(heatmap[drawn], expected[drawn], rtol=1e-4)
+                assert expected[~drawn].max() < 0.01
+                assert heatmap[drawn].min() > np.finfo(np.float32).tiny
+
+    def test_the_mirrored_image_has_the_mirrored_targets(self):
+        plain = encode(one_person(*self.points), codec=self.codec)
+        mirrored = [(63 - x, y) for x, y in self.points]
+        flipped = encode(one_person(*mirrored), codec=self.codec, flip=True)
+        for one, other in zip(plain['heatmaps'], flipped['heatmaps'], strict=True):
+            inner = np.s_[:, :, 1:-1]  # windows are cut at a whole pixel
+            close = np.abs(one[..., ::-1] - other)[inner]
+            assert close.max() < 2e-3
+
+    @pytest.mark.parametrize('flip', [False, True])
+    def test_tags_are_read_inside_the_map_next_to_the_place(self, flip):
+        corners = one_person((0, 0), (63.99, 63.99), (0, 63.99), (63.99, 0))
+        encoded = encode(corners, codec=self.codec, flip=flip)
+        index, visible = encoded['tag_indices'][0].T
+        assert visible.all()
+        assert index.tolist()[:4] == [0, 255, 240, 15]
+        assert all(maps[:4].max() > 0.8 for maps in encoded['heatmaps'])
+
+    @pytest.mark.parametrize('flip', [False, True])
+    def test_the_newton_step_gives_the_place_back(self, flip):
+        """Drawn, enlarged to the input, found and refined."""
+        given = [(63 - x, y) for x, y in self.points] if flip else self.points
+        encoded = encode(one_person(*given), codec=self.codec, flip=flip)
+        stages = [torch.from_numpy(maps)[None] for maps in encoded['heatmaps']]
+        codec = CenterHeatmap(SIZE, newton_sigma=2.5)
+        maps = fuse_heatmaps([stages], SIZE)
+        everywhere = torch.ones(1, 1, 64, 64, dtype=torch.bool)
+        keypoints, _ = codec.find_candidates(maps, everywhere, everywhere)
+        pixels = keypoints.coords[:, :, 0][:, None]
+        refined = codec.refine(maps[:, :3], pixels)[0, 0]
+        # In the frame of the mirrored image x lies at side - x.
+        expected = torch.tensor(given) + torch.tensor([int(flip), 0])
+        torch.testing.assert_close(refined, expected, rtol=0, atol=0.15)
 
 
 def test_no_person():

@@ -248,7 +248,7 @@ STARTS = [
     (method, size)
     for method in ('centergroup', 'centernet')
     for size in ('tiny', 'w32', 'w48', 'w48_crowdpose')
-] + [('centergroup', 'w32_ap10k')]
+] + [('centergroup', 'w32_ap10k'), ('centergroup_plus', 'tiny')]
 
 
 @pytest.mark.parametrize(('method', 'size'), STARTS)

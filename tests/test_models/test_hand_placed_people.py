@@ -26,20 +26,33 @@ REACH = 0.25
 
 
 @pytest.fixture
-def head(small_config):
-    # A shallow copy would share, and the update change, what all tests build from.
-    config = copy.deepcopy(small_config.head)
-    config.update(
-        in_channels=K + 1,
-        grouping=dict(config.grouping, embed_dims=D, head_dims=WIDTH),
-        decoder=dict(config.decoder, input_size=SIZE),
-    )
-    with DefaultScope.overwrite_default_scope('mmpose'):
-        head = MODELS.build(config).eval()
-    with torch.no_grad():
-        show_features_as_heatmaps(head.detector)
-        group_by_type_and_distance(head.grouping)
-    return head
+def make_head(small_config):
+    """The head with further arguments, and types that speak."""
+
+    def make(speakers=(), **arguments):
+        # A shallow copy would share, and the update change, what all tests build from.
+        config = copy.deepcopy(small_config.head)
+        grouping = dict(config.grouping)
+        grouping.update(embed_dims=D, head_dims=WIDTH, speakers=speakers)
+        config.update(
+            in_channels=K + 1,
+            grouping=grouping,
+            decoder=dict(config.decoder, input_size=SIZE),
+            **arguments,
+        )
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            head = MODELS.build(config).eval()
+        with torch.no_grad():
+            show_features_as_heatmaps(head.detector)
+            group_by_type_and_distance(head.grouping)
+        return head
+
+    return make
+
+
+@pytest.fixture
+def head(make_head):
+    return make_head()
 
 
 def show_features_as_heatmaps(detector):
@@ -214,6 +227,57 @@ def test_one_kind_alone_makes_no_pose(head, missing):
     poses, _, _ = find(head, features)
     assert not poses.valid.any()
     assert all(torch.isfinite(field).all() for field in poses)
+
+
+class TestSpeakers:
+    """The second person has no center of its own, but shoulders."""
+
+    @pytest.fixture
+    def speaking(self, make_head):
+        return make_head(distinct=0.7, speakers=(1, 2))
+
+    @staticmethod
+    def features():
+        features = features_of(PEOPLE)
+        x, y = (CENTERS[1] // 4).tolist()
+        features[:, K, y - 4 : y + 5, x - 4 : x + 5] = 0
+        return features
+
+    def test_who_has_no_center_is_found_once(self, head, speaking):
+        assert find(head, self.features())[0].valid.sum() == 1
+        poses, output, _ = find(speaking, self.features())
+        assert output.center.shape == (1, 7 + 2 * 6)
+        self.check(poses)
+
+    def test_in_both_views(self, speaking):
+        features = self.features()
+        both = torch.cat((features, mirrored(features)))
+        self.check(find(speaking, both, flip_indices=FLIP_TYPES)[0])
+
+    def test_without_distinct_poses_each_query_has_its_own(self, make_head):
+        head = make_head(speakers=(1, 2))
+        poses, _, _ = find(head, self.features())
+        assert poses.valid.sum() == 1 + 4
+
+    @staticmethod
+    def check(poses):
+        """Both people, each once, the first by its center."""
+        found = poses.keypoints[poses.valid]
+        assert len(found) == 2
+        assert (found - 0.5 - PEOPLE).abs().max() <= REACH
+        assert poses.valid[0, 0] and poses.valid[0, 7:].sum() == 1
+
+    def test_the_loss_teaches_speakers_their_person(self, make_head, make_sample):
+        head = make_head(
+            speakers=(1, 2), oks_loss=dict(type='ExpectedOKSLoss', weight=1.0)
+        )
+        sample = make_sample(PEOPLE, SIZE)
+        with torch.no_grad():
+            losses = head.loss([self.features()], [sample])
+        # One center and four shoulders, each of which finds its own person.
+        assert losses['matched'] == 5
+        assert losses['loss_location'].item() == pytest.approx(0, abs=1e-3)
+        assert losses['loss_oks'].item() == pytest.approx(-math.log(1.01), abs=1e-3)
 
 
 class TestLoss:

@@ -17,6 +17,12 @@ RELEASED = {
     'head.grouping.group_before_encoder': True,
     'head.grouping_loss.oks_gate': 0.1,
 }
+CROWDS = {
+    'head.grouping.speakers': (0, 1, 2),
+    'head.tokenizer.scores': True,
+    'head.oks_loss': dict(type='ExpectedOKSLoss'),
+    'head.decoder.fine_centers': True,
+}
 # Every detected center stands for somebody as long as there are people.
 ASSIGN_ALL = {'head.assigner.max_cost': 2.0}
 
@@ -78,7 +84,9 @@ def run_two(model, batch, folder):
     return [torch.load(folder / f'{rank}.pt') for rank in range(2)]
 
 
-@pytest.mark.parametrize('variant', [{}, RELEASED], ids=['paper', 'released'])
+@pytest.mark.parametrize(
+    'variant', [{}, RELEASED, CROWDS], ids=['paper', 'released', 'crowds']
+)
 def test_gradients_are_those_of_the_whole_batch(build, batch, tmp_path, variant):
     model = build(ASSIGN_ALL | variant).train()
     ranks = run_two(model, batch, tmp_path)

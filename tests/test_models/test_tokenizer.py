@@ -107,3 +107,41 @@ def test_training_takes_the_statistics_of_whole_maps(inputs):
     torch.testing.assert_close(found.features, expected.features)
     for name, value in dense.named_buffers():
         torch.testing.assert_close(tokenizer.get_buffer(name), value)
+
+
+class TestScores:
+    def test_are_added_with_their_logarithm(self, inputs):
+        """Those of keypoints and of centers, floored where there is none."""
+        keypoints, centers, mask = inputs
+        keypoints.scores[0, 0, 0] = -0.5
+        tokenizer = CandidateTokenizer(C, D, 1, patches=False, scores=True).eval()
+        feature = features()
+        plain = tokenizer([feature], keypoints, centers, mask, SIZE)
+        torch.nn.init.normal_(tokenizer.score_linear.weight)
+        weight = tokenizer.score_linear.weight
+        found = tokenizer([feature], keypoints, centers, mask, SIZE)
+        for before, after, own in zip(plain, found, (keypoints, centers), strict=True):
+            scores = own.scores.flatten(1)[..., None]
+            logs = scores.clamp(min=1e-3).log()
+            expected = scores * weight[:, 0] + logs * weight[:, 1]
+            torch.testing.assert_close(after.features - before.features, expected)
+
+    def test_begin_without_effect_and_are_learned(self, inputs):
+        plain = CandidateTokenizer(C, D, 1, patches=False).eval()
+        tokenizer = CandidateTokenizer(C, D, 1, patches=False, scores=True).eval()
+        tokenizer.load_state_dict(plain.state_dict(), strict=False)
+        feature = features()
+        expected, _ = plain([feature], *inputs, SIZE)
+        found, _ = tokenizer([feature], *inputs, SIZE)
+        assert torch.equal(found.features, expected.features)
+        found.features.square().sum().backward()
+        assert tokenizer.score_linear.weight.grad.any()
+
+    def test_pass_no_gradient_to_the_heatmaps(self, inputs):
+        keypoints, centers, mask = inputs
+        keypoints.scores.requires_grad_()
+        tokenizer = CandidateTokenizer(C, D, 1, patches=False, scores=True)
+        torch.nn.init.normal_(tokenizer.score_linear.weight)
+        found, _ = tokenizer([features()], keypoints, centers, mask, SIZE)
+        found.features.sum().backward()
+        assert keypoints.scores.grad is None

@@ -9,6 +9,17 @@ from torch.export import Dim
 from centergroup_mm.ops import candidates
 
 SIZE = (96, 64)
+# All that reads crowds otherwise than the paper.
+CROWDS = {
+    'head.average_attention': True,
+    'head.distinct': 0.7,
+    'head.grouping.speakers': (0, 1, 2),
+    'head.tokenizer.scores': True,
+    'head.score': dict(type='ProductScore'),
+    'head.decoder.fine_centers': True,
+    'head.decoder.center_kernel': 3,
+    'head.decoder.newton_sigma': 2.5,
+}
 
 
 class FromImages(nn.Module):
@@ -59,9 +70,10 @@ def export(module, example):
 
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
 @pytest.mark.parametrize('compile_', [trace, export])
+@pytest.mark.parametrize('variant', [{}, CROWDS], ids=['paper', 'crowds'])
 @pytest.mark.parametrize('start', ['images', 'features'])
-def test_compiled_model_agrees_on_other_inputs(build, start, compile_):
-    model = build()
+def test_compiled_model_agrees_on_other_inputs(build, start, variant, compile_):
+    model = build(variant)
     module, example = (
         (FromImages(model), images)
         if start == 'images'
@@ -111,7 +123,7 @@ def test_exported_for_any_number_and_size_of_images(build, monkeypatch):
                 torch.testing.assert_close(field, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('variant', [{}, {'head.grouping.encoder_skip': True}])
+@pytest.mark.parametrize('variant', [{}, {'head.grouping.encoder_skip': True}, CROWDS])
 def test_nothing_waits_for_a_value_on_the_way_to_the_poses(build, variant):
     """On tensors without data, whatever asks for a value fails; on a GPU it waits."""
     model = build({'head.tokenizer.patches': False, **variant}).to('meta').eval()

@@ -4,6 +4,21 @@
 import pytest
 import torch
 
+VARIANTS = {
+    'paper': {},
+    'released': {
+        'head.tokenizer.shared_cnn': False,
+        'head.grouping.encoder_skip': True,
+        'head.grouping.group_before_encoder': True,
+        'head.grouping_loss.oks_gate': 0.5,
+    },
+    'crowds': {
+        'head.grouping.speakers': (0, 1, 2),
+        'head.tokenizer.scores': True,
+        'head.oks_loss': dict(type='ExpectedOKSLoss'),
+        'head.decoder.fine_centers': True,
+    },
+}
 LOSSES = {'loss_heatmap', 'loss_center', 'loss_visibility', 'loss_location'}
 
 
@@ -38,6 +53,18 @@ def empty_heatmaps(model):
         torch.nn.init.zeros_(layer.bias)
 
 
+def test_two_images_with_all_that_crowds_need(
+    build, make_sample, compute_losses, people
+):
+    model = build(VARIANTS['crowds']).train()
+    losses, total = compute_losses(model, [make_sample(people), make_sample()])
+    assert {name for name in losses if 'loss' in name} == LOSSES | {'loss_oks'}
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert losses['loss_oks'] > 0
+    total.backward()
+    check_gradients(model)
+
+
 @pytest.mark.parametrize('gate', [None, 0.5])
 def test_two_images_one_without_people(
     build, make_sample, compute_losses, people, gate
@@ -52,19 +79,13 @@ def test_two_images_one_without_people(
     check_gradients(model)
 
 
-@pytest.mark.parametrize('variant', ['paper', 'released'])
+@pytest.mark.parametrize('variant', ['paper', 'released', 'crowds'])
 @pytest.mark.parametrize('case', ['nobody', 'nothing visible', 'all crowd', 'blank'])
 def test_nothing_to_learn_is_finite_with_all_gradients(
     build, make_sample, compute_losses, people, case, variant
 ):
     """Every weight has a gradient on a device whose images hold nothing."""
-    released = {
-        'head.tokenizer.shared_cnn': False,
-        'head.grouping.encoder_skip': True,
-        'head.grouping.group_before_encoder': True,
-        'head.grouping_loss.oks_gate': 0.5,
-    }
-    model = build(released if variant == 'released' else {}).train()
+    model = build(VARIANTS[variant]).train()
     sample = {
         'nobody': lambda: make_sample(),
         'nothing visible': lambda: make_sample(people, visible=torch.zeros(2, 5)),

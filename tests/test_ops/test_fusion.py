@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from centergroup_mm.ops.fine_centers import fuse_with_fine_centers
 from centergroup_mm.ops.fusion import fuse_heatmaps, resize_maps
 
 SIZE = (64, 32)
@@ -67,3 +68,19 @@ def test_consistent_views_fuse_to_one_view():
     torch.testing.assert_close(
         fuse_heatmaps([views], SIZE, FLIP), fuse_heatmaps([stages], SIZE)
     )
+
+
+@pytest.mark.parametrize('flip_indices', [None, FLIP])
+def test_fine_centers_leave_out_the_coarse_stage_of_the_center(flip_indices):
+    scales = [random_stages(4, scale) for scale in (1.0, 0.5)]
+    fused = fuse_with_fine_centers(scales, SIZE, flip_indices)
+    torch.testing.assert_close(
+        fused[:, :-1], fuse_heatmaps(scales, SIZE, flip_indices)[:, :-1]
+    )
+    finest = [stages[-1:] for stages in scales]
+    torch.testing.assert_close(
+        fused[:, -1:], fuse_heatmaps(finest, SIZE, flip_indices)[:, -1:]
+    )
+    for coarse, _ in scales:
+        coarse[:, -1] += 1
+    assert torch.equal(fused, fuse_with_fine_centers(scales, SIZE, flip_indices))

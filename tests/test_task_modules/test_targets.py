@@ -93,3 +93,55 @@ def test_more_than_thirty_people():
     centers = [[[40 * n, 50] for n in range(30)]]
     targets = targets_of(centers, people(*persons))
     assert targets.matched.all()
+
+
+class TestSpeakers:
+    """Two centers, and two candidates each of type 1 and of type 0."""
+
+    kinds, counts = (None, 1, 0), (2, 2, 2)
+
+    def targets(self, queries, *images, counts=counts, valid=None):
+        queries = torch.tensor(queries)
+        valid = torch.ones(queries.shape[:2]).bool() if valid is None else valid
+        assigner = HungarianCenterAssigner()
+        return make_targets(assigner, queries, valid, valid, images, self.kinds, counts)
+
+    def test_each_kind_is_matched_by_itself_with_its_own_place(self):
+        queries = [[[80, 20], [10, 10], [12, 11], [80, 20], [80, 20], [8, 9]]]
+        targets = self.targets(queries, people(LEFT, RIGHT))
+        # The keypoint of type 1 of the right one is not visible: nobody's.
+        assert targets.matched.tolist() == [[True, True, True, False, True, True]]
+        right, left = [[80, 20], [0, 0]], [[8, 9], [12, 11]]
+        assert targets.keypoints[0].tolist() == [
+            *(right, left),
+            *(left, [[0, 0], [0, 0]]),
+            *(right, left),
+        ]
+        assert targets.box_areas[0].tolist() == [1600, 900, 900, 0, 1600, 900]
+
+    def test_kinds_may_have_different_numbers_of_slots(self):
+        queries = [[[10, 10], [90, 90], [12, 11], [8, 9], [80, 20], [90, 90]]]
+        targets = self.targets(queries, people(LEFT, RIGHT), counts=(1, 2, 3))
+        assert targets.matched.tolist() == [[True, False, True, True, True, False]]
+
+    def test_of_two_candidates_of_a_type_the_nearer_one_speaks(self):
+        queries = [[[90, 90], [90, 90], [14, 11], [12, 11], [90, 90], [90, 90]]]
+        targets = self.targets(queries, people(LEFT))
+        assert targets.matched.tolist() == [[False, False, False, True, False, False]]
+
+    def test_images_keep_their_own_people_and_nobody_is_fine(self):
+        queries = [[[10, 10], [80, 20], [12, 11], [80, 20], [8, 9], [80, 20]]] * 3
+        images = people(LEFT), people(), people(RIGHT, LEFT)
+        together = self.targets(queries, *images)
+        assert not together.matched[1].any() and together.matched[2].sum() == 5
+        for b, image in enumerate(images):
+            alone = self.targets(queries[b : b + 1], image)
+            for name in GroupingTargets._fields:
+                whole, part = getattr(together, name), getattr(alone, name)
+                assert torch.equal(whole[b : b + 1], part), name
+
+    def test_an_invalid_speaker_is_nobody(self):
+        queries = [[[90, 90], [90, 90], [14, 11], [12, 11], [90, 90], [90, 90]]]
+        valid = torch.tensor([[True, True, True, False, True, True]])
+        targets = self.targets(queries, people(LEFT), valid=valid)
+        assert targets.matched.tolist() == [[False, False, True, False, False, False]]
