@@ -112,15 +112,25 @@ def tiny(write_model, shared):
 
 @pytest.fixture(scope='session')
 def reference_model(parity_dir, shared):
-    """Export a model of the reference's fixtures, with its flip test."""
+    """Export a model of the reference's fixtures, with its flip test if it has one.
 
-    def make(folder):
-        weights = folder / 'coco_flip.pth'
-        convert_checkpoint(parity_dir / 'coco_flip.ckpt', weights, 256)
-        target = folder / 'coco_flip.onnx'
-        export_onnx(weights.with_suffix('.py'), weights, target, flip_test=True)
+    Called as ``reference_model(name)``; returns the file.
+    """
 
-    return shared('reference', make) / 'coco_flip.onnx'
+    def export(name):
+        def make(folder):
+            weights = folder / f'{name}.pth'
+            convert_checkpoint(parity_dir / f'{name}.ckpt', weights, 256)
+            export_onnx(
+                weights.with_suffix('.py'),
+                weights,
+                folder / f'{name}.onnx',
+                flip_test=name == 'coco_flip',
+            )
+
+        return shared(name, make) / f'{name}.onnx'
+
+    return export
 
 
 @pytest.fixture

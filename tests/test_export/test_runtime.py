@@ -79,18 +79,27 @@ def test_poses_of_photographs(tiny, model, coco_mini):
         assert_same(model(path), sample.pred_instances)
 
 
-def test_poses_of_the_authors_implementation(reference_model, parity_dir, coco_mini):
-    reference = np.load(parity_dir / 'coco_flip.npz')
-    poses = PoseModel(reference_model, threads=1)(coco_mini / '000000196141.jpg')
+@pytest.mark.parametrize(
+    ('name', 'image'),
+    [
+        ('coco_flip', '000000196141.jpg'),
+        pytest.param('coco_noflip', '000000000785.jpg', marks=pytest.mark.slow),
+    ],
+)
+def test_poses_of_the_authors_implementation(
+    name, image, reference_model, parity_dir, coco_mini
+):
+    reference = np.load(parity_dir / f'{name}.npz')
+    poses = PoseModel(reference_model(name), threads=1)(coco_mini / image)
     order = np.argsort(-reference['scores'], kind='stable')
     assert len(poses) == len(order) == 30
-    for name, limit in (
+    for field, limit in (
         ('keypoints', 0.05),
         ('keypoint_scores', 1e-3),
         ('scores', 1e-3),
     ):
-        difference = getattr(poses, name) - reference[name][order]
-        assert np.abs(difference).max() <= limit, name
+        difference = getattr(poses, field) - reference[field][order]
+        assert np.abs(difference).max() <= limit, field
 
 
 def test_a_batch_of_mixed_images_is_that_of_each(model):

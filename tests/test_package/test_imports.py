@@ -80,6 +80,7 @@ ALLOWED = {
         'lab.crowd',
     }
     | {'lab.command_line', 'lab.configs', 'lab.markdown'},
+    'lab.runtimes': {'export', 'runtime', 'lab.benchmark', 'lab.crowd', 'lab.markdown'},
     'lab.comparison_table': {'lab.markdown'},
     'lab.comparison': {'coco', 'files', 'lab.benchmark', 'lab.comparison_table'}
     | {

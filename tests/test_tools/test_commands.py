@@ -15,6 +15,7 @@ WRONG = {
     'adapt_checkpoint': ['a.pth', 'a.py', 'b.pth', '--same', 'head'],
     'analyze_grouping': ['--results', 'a.json'],
     'benchmark': ['--device', 'warp'],
+    'benchmark_runtimes': ['a.py', 'b.pth', 'c.onnx', '--size', '700x500'],
     'compare_grouping': ['--seeds', '0'],
     'convert_checkpoint': ['a.pth', 'b.pth', '--input-size', 'large'],
     'demo': ['--slow'],

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runtimes beside each other; no assertion is about a time."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from centergroup_mm.lab.runtimes import (
+    measure_shares,
+    quantize_convolutions,
+    to_markdown,
+)
+from centergroup_mm.lab.runtimes.compare import (
+    all_inside,
+    drawn_images,
+    summarize,
+    time_in_turn,
+)
+from centergroup_mm.lab.runtimes.shares import MADE, PARTS, REST, part_of
+from centergroup_mm.runtime.description import OUTPUTS
+
+SIZE = (256, 192)
+
+
+def show_nothing(items, total):
+    assert len(items) == total
+    return items
+
+
+def test_engines_take_turns_on_the_same_images():
+    calls = []
+    images = drawn_images(2, SIZE, 'val')
+    assert images.shape == (2, 3, 192, 256)
+
+    def engine(name):
+        return lambda *arrays: calls.append((name, *arrays))
+
+    seconds = time_in_turn(
+        {name: engine(name) for name in 'ab'}, images, 2, 1, show_nothing, rest=0
+    )
+    assert [name for name, *_ in calls] == list('ababab')
+    assert all(shown is images and inside.all() for _, shown, inside in calls)
+    assert {name: len(own) for name, own in seconds.items()} == {'a': 2, 'b': 2}
+
+
+def test_ratios_are_taken_within_rounds():
+    """The machine was disturbed in the second round."""
+    seconds = {'eager': [1.0, 10.0, 1.0], 'int8': [0.5, 5.0, 0.5]}
+    eager, int8 = summarize(seconds, batch=2)
+    assert (eager.ratio, int8.ratio) == (1, 0.5)
+    assert int8.times['median'] == 500
+    assert int8.images == 2
+
+
+@pytest.mark.parametrize(
+    ('scopes', 'part'),
+    [
+        (['', 'model.backbone', 'model.backbone.stage2', 'conv2d_3'], 'backbone'),
+        (['', 'model.head.detector.deconv.0', 'x'], 'detector'),
+        (
+            ['', 'model.head.tokenizer', 'model.head.tokenizer.keypoint_cnn.blocks.0'],
+            'residual CNNs',
+        ),
+        (['', 'model.head.tokenizer', 'gather'], 'grouping'),
+        (['', 'model.head.grouping.encoder.0', 'linear'], 'grouping'),
+        (['', 'topk'], REST),
+        ([], REST),
+    ],
+)
+def test_nodes_belong_to_parts(scopes, part):
+    assert part_of(scopes) == part
+
+
+def test_shares_are_of_all_parts(tiny):
+    images = drawn_images(1, SIZE, 'val')
+    content = tiny.file.read_bytes()
+    shares = measure_shares(content, images, all_inside(images), 1, threads=1)
+    assert set(shares) == {*PARTS, REST, MADE}
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+    assert all(share > 0 for part, share in shares.items() if part != MADE)
+
+
+def test_convolutions_alone_are_quantized(tiny):
+    """The file stays an exported model, and sees nearly what it saw."""
+    content = tiny.file.read_bytes()
+    images = drawn_images(2, SIZE, 'train')
+    small = quantize_convolutions(content, [image[None] for image in images])
+    before, after = (onnx.load_from_string(data) for data in (content, small))
+    assert len(small) < 0.6 * len(content)
+    kinds = [{node.op_type for node in proto.graph.node} for proto in (before, after)]
+    assert kinds[1] - kinds[0] == {'QuantizeLinear', 'DequantizeLinear'}
+    made = {node.output[0]: node for node in after.graph.node if node.output}
+    for node in after.graph.node:
+        if node.op_type == 'Conv':
+            assert made[node.input[1]].op_type == 'DequantizeLinear'
+        elif node.op_type in ('MatMul', 'Gemm'):
+            sources = [made[name].op_type for name in node.input if name in made]
+            assert 'DequantizeLinear' not in sources
+    assert {p.key: p.value for p in after.metadata_props} >= {
+        p.key: p.value for p in before.metadata_props
+    }
+    feed = dict(images=images, inside=all_inside(images))
+    full, rough = (
+        dict(
+            zip(
+                OUTPUTS, onnxruntime.InferenceSession(data).run(None, feed), strict=True
+            )
+        )
+        for data in (content, small)
+    )
+    assert full['valid'].all()
+    assert rough['valid'].all()
+    difference = np.sort(rough['scores']) - np.sort(full['scores'])
+    assert 0 < np.abs(difference).max() < 0.05
+
+
+@pytest.mark.slow
+def test_the_tool_compares_and_tells(tiny, run_cli, repo_root, tmp_path):
+    done = run_cli(
+        [
+            *('python', '-W', 'ignore', repo_root / 'tools/benchmark_runtimes.py'),
+            *(tiny.config, tiny.checkpoint, tiny.file, '--size', '256x192'),
+            *('--batch', '1', '2', '--rounds', '1', '--warm-up', '0'),
+            *('--runtimes', 'eager', 'channels-last', 'onnxruntime', 'int8'),
+            *('--calibration', '1', '--shares', '1', '--threads', '1'),
+            *('--json', tmp_path / 'x.json'),
+        ]
+    )
+    result = json.loads((tmp_path / 'x.json').read_text())
+    names = [(row['runtime'], row['images']) for row in result['times']]
+    kinds = ['torch eager', 'torch eager, channels-last']
+    kinds += ['ONNX Runtime', 'ONNX Runtime, int8']
+    assert names == [(kind, count) for count in (1, 2) for kind in kinds]
+    assert result['times'][0]['ratio'] == result['times'][4]['ratio'] == 1
+    assert result['left_out'] == []
+    assert to_markdown(result) in done.stdout
