@@ -159,25 +159,31 @@ class CenterHeatmap(BaseKeypointCodec):
         if box_areas is not None:
             encoded['box_area_labels'] = np.asarray(box_areas, np.float32)[targets]
 
-        heatmaps = []
-        for level, downscale in enumerate(self.downscales):
-            width, height = size = [side // downscale for side in self.input_size]
-            points, shown = _points_at_level(
-                keypoints, visible, downscale, bool(flip), self.unbiased
-            )
-            # Towards zero: what lies up to a pixel left of a mirrored level's frame
-            # belongs to the first column.
-            peaks = np.trunc(points).astype(np.int64)
-            offsets = None
-            if self.unbiased:
-                peaks = np.clip(np.rint(points).astype(np.int64), 0, np.array(size) - 1)
-                offsets = points - peaks
-            heatmaps.append(draw_gaussians(peaks, shown, size, self.sigma, offsets))
-            if level == 0:
-                index = peaks[..., 1] * width + peaks[..., 0]
-                encoded['tag_indices'] = np.stack((index, shown), -1).astype(np.int64)
-        encoded['heatmaps'] = heatmaps
+        levels = [
+            self._draw_level(keypoints, visible, downscale, bool(flip))
+            for downscale in self.downscales
+        ]
+        encoded['heatmaps'] = [heatmaps for heatmaps, _ in levels]
+        encoded['tag_indices'] = levels[0][1]
         return encoded
+
+    def _draw_level(
+        self, keypoints: np.ndarray, visible: np.ndarray, downscale: int, flip: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Heatmaps (C, h', w') of a level, and [y * w' + x, visible] of their peaks."""
+        width, _ = size = [side // downscale for side in self.input_size]
+        points, shown = _points_at_level(
+            keypoints, visible, downscale, flip, self.unbiased
+        )
+        # Towards zero: what lies up to a pixel left of a mirrored level's frame belongs
+        # to the first column.
+        peaks, offsets = np.trunc(points).astype(np.int64), None
+        if self.unbiased:
+            peaks = np.clip(np.rint(points).astype(np.int64), 0, np.array(size) - 1)
+            offsets = points - peaks
+        heatmaps = draw_gaussians(peaks, shown, size, self.sigma, offsets)
+        index = peaks[..., 1] * width + peaks[..., 0]
+        return heatmaps, np.stack((index, shown), -1).astype(np.int64)
 
     def find_candidates(
         self, heatmaps: Tensor, inside: Tensor, usable: Tensor
