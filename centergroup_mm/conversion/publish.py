@@ -10,7 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from ..checkpoint_files import CheckpointFileError, safetensors_bytes, shown_name
+from ..checkpoint_files import (
+    CheckpointFileError,
+    known_dataset_meta,
+    safetensors_bytes,
+    shown_name,
+)
 from ..files import write_together
 from .content import checkpoint_bytes, plain
 from .weights import describe_infinite, in_own_memory, read_source
@@ -63,7 +68,7 @@ def publish_checkpoint(
         raise ValueError(f'Expected a format of {list(SUFFIXES)}, got {file_format!r}.')
     checkpoint = read_source(source)
     weights = _own_weights(checkpoint, shown_name(source))
-    dataset_meta = _dataset_meta(checkpoint)
+    dataset_meta = _dataset_meta(checkpoint, shown_name(source))
     if file_format == 'safetensors':
         content = safetensors_bytes(weights, dataset_meta)
     else:
@@ -131,10 +136,12 @@ def _memory_of(weights: Mapping[str, Tensor]) -> int:
     return sum(weight.untyped_storage().nbytes() for weight in weights.values())
 
 
-def _dataset_meta(checkpoint: dict) -> dict | None:
+def _dataset_meta(checkpoint: dict, name: str) -> dict | None:
     meta = checkpoint.get('meta')
     found = meta.get('dataset_meta') if isinstance(meta, dict) else None
-    return plain(found) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return plain(known_dataset_meta(found, name)) or None
 
 
 def drop_unused_modules(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from mmengine.runner import CheckpointLoader
 from ..checkpoint_files import (
     CheckpointFileError,
     download,
+    known_dataset_meta,
     read_checkpoint,
     shown_name,
 )
@@ -75,7 +76,7 @@ def for_host(content: Any, file: str) -> NamedEntries:
 
     mmengine runs configs that it finds in checkpoints: the text under ``config`` when a
     training is resumed, the others when an inferencer gets no config. They are left
-    out.
+    out, and so is all of ``dataset_meta`` that does not tell of keypoint types.
 
     Args:
         content (Any): What was read.
@@ -116,6 +117,10 @@ def _meta_for_host(meta: dict, name: str) -> NamedEntries:
         if value is not None or key not in _META_TYPES
     }
     _check_types(used, _META_TYPES, name)
+    if 'dataset_meta' in used:
+        known = known_dataset_meta(used.pop('dataset_meta'), name)
+        # Without any, the host takes the keypoint types of the config.
+        used |= {'dataset_meta': known} if known else {}
     return NamedEntries(_without(used, 'cfg', 'config'), name)
 
 

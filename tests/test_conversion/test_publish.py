@@ -211,3 +211,16 @@ def test_command(tmp_path, trained, run_cli, repo_root):
     done = run_cli(['python', tool, trained[1], 'small.pth'], tmp_path)
     (published,) = tmp_path.glob('small-*.pth')
     assert published.name in done.stdout
+
+
+@pytest.mark.parametrize('file_format', ['torch', 'safetensors'])
+@pytest.mark.parametrize(
+    'classes', [[b'x'], [{(1, 2): 'x'}], [np.zeros(10_000, np.int8)] * 200]
+)
+def test_odd_keypoint_types_are_named(tmp_path, classes, file_format):
+    weights = {'backbone.a': torch.ones(2), 'head.detector.a': torch.ones(2)}
+    meta = {'dataset_meta': {'CLASSES': classes}}
+    torch.save({'state_dict': weights, 'meta': meta}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointFileError, match=r'a\.pth has in meta'):
+        publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth', file_format)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
