@@ -17,6 +17,7 @@ from ..checkpoint_files import (
     shown_name,
 )
 from ..files import write_together
+from ..texts import shown
 from .content import checkpoint_bytes, plain
 from .weights import describe_infinite, in_own_memory, read_source
 
@@ -96,12 +97,13 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
     odd = [
         key
         for key, weight in weights.items()
-        if not isinstance(key, str) or type(weight) is not Tensor
+        if not (isinstance(key, str) and key.isprintable() and type(weight) is Tensor)
     ]
     if odd:
         raise CheckpointFileError(
-            f'{name} holds entries among its weights that are no tensors: '
-            f'{", ".join(map(ascii, odd[:SHOWN]))}. Expected a checkpoint of weights.'
+            f'{name} holds entries among its weights that are no tensors, or without '
+            f'proper names: {", ".join(map(shown, odd[:SHOWN]))}. Expected a '
+            'checkpoint of weights.'
         )
     weights = {key.removeprefix(WRAPPER_PREFIX): w for key, w in weights.items()}
     unknown = [key for key in weights if not key.startswith(KNOWN_PREFIXES)]
@@ -111,7 +113,7 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
         if not any(key.startswith(prefix) for key in weights)
     ]
     if unknown or missing:
-        found = f'unknown: {", ".join(map(ascii, unknown[:SHOWN]))}' * bool(unknown)
+        found = f'unknown: {", ".join(map(shown, unknown[:SHOWN]))}' * bool(unknown)
         lacking = f'missing: {", ".join(f"{prefix}*" for prefix in missing)}'
         raise CheckpointFileError(
             f'{name} holds the weights of another model ({found or lacking}). Expected '

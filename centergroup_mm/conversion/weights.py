@@ -112,5 +112,5 @@ def describe_infinite(weights: Mapping[str, Tensor]) -> str | None:
     more = ', ...' if len(wrong) > SHOWN else ''
     return (
         f'{len(wrong)} of {len(weights)} weights that are not finite (NaN or '
-        f'infinite): {", ".join(wrong[:SHOWN])}{more}'
+        f'infinite): {", ".join(map(shown_name, wrong[:SHOWN]))}{more}'
     )

@@ -103,6 +103,7 @@ def for_host(content: Any, file: str) -> NamedEntries:
     if 'message_hub' in checkpoint:
         hub = dict(checkpoint['message_hub'])
         _check_types(hub, dict.fromkeys(_LOG_ENTRIES, dict), name)
+        _check_names(hub.get('log_scalars', {}), 'values of its log', name)
         checkpoint['message_hub'] = NamedEntries(hub, name)
         if 'runtime_info' in hub:
             hub['runtime_info'] = _without(hub['runtime_info'], 'cfg')
@@ -161,10 +162,15 @@ def _check_weights(checkpoint: Mapping, name: str) -> None:
                 f'{name} holds entries among its weights that are no tensors: '
                 f'{", ".join(map(ascii, wrong[:5]))}. {_NOT_OURS}'
             )
-    odd = [key for key in weights if not (isinstance(key, str) and key.isprintable())]
+    _check_names(weights, 'weights', name)
+
+
+def _check_names(entries: Mapping, what: str, name: str) -> None:
+    """They are printed, and written to logs."""
+    odd = [key for key in entries if not (isinstance(key, str) and key.isprintable())]
     if odd:
         raise CheckpointFileError(
-            f'{name} has weights without proper names: '
+            f'{name} has {what} without proper names: '
             f'{", ".join(ascii(key)[:100] for key in odd[:5])}. {_NOT_OURS}'
         )
 

@@ -224,3 +224,12 @@ def test_odd_keypoint_types_are_named(tmp_path, classes, file_format):
     with pytest.raises(CheckpointFileError, match=r'a\.pth has in meta'):
         publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth', file_format)
     assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_names_of_weights_that_a_terminal_would_obey_are_refused(tmp_path):
+    weights = {'backbone.a': torch.ones(2), 'head.detector.a': torch.ones(2)}
+    weights['backbone.\x1b[2J\r\nOK: published'] = torch.tensor([float('nan')])
+    torch.save({'state_dict': weights}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointFileError, match='proper names') as raised:
+        publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert str(raised.value).isprintable()

@@ -192,6 +192,10 @@ def odd_contents():
             {**weights, 'message_hub': {'log_scalars': []}},
             "'log_scalars'",
         ),
+        'a log that clears the screen': (
+            {**weights, 'message_hub': {'log_scalars': {'loss\x1b[2J': None}}},
+            r'values of its log without proper names: .loss\\x1b',
+        ),
     }
 
 
