@@ -35,6 +35,8 @@ KNOWN_PREFIXES = (
 )
 SUFFIXES = {'torch': '.pth', 'safetensors': '.safetensors'}
 SHOWN = 5
+# Weights may share a memory, but not to become much larger than their file.
+LARGEST_MULTIPLE = 2
 
 
 def publish_checkpoint(
@@ -120,10 +122,12 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
             'a checkpoint of this package; convert a released one first.'
         )
     weights = in_own_memory(drop_unused_modules(weights), name)
-    if sum(w.nbytes for w in weights.values()) > _memory_of(weights):
+    needed, memory = sum(w.nbytes for w in weights.values()), _memory_of(weights)
+    if needed > LARGEST_MULTIPLE * memory:
         raise CheckpointFileError(
-            f'{name} has weights that repeat a few numbers. It is no checkpoint of a '
-            'training: publish another.'
+            f'{name} has weights that repeat a few numbers: {needed:,} bytes made of '
+            f'{memory:,}; at most {LARGEST_MULTIPLE} times as many are expected. It is '
+            'no checkpoint of a training: publish another.'
         )
     if infinite := describe_infinite(weights):
         raise CheckpointFileError(
@@ -134,8 +138,9 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
 
 
 def _memory_of(weights: Mapping[str, Tensor]) -> int:
-    """Bytes of the storages, each counted once for every weight that fills it."""
-    return sum(weight.untyped_storage().nbytes() for weight in weights.values())
+    """Bytes of the storages, each counted once: safetensors writes one per weight."""
+    storages = [weight.untyped_storage() for weight in weights.values()]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def _dataset_meta(checkpoint: dict, name: str) -> dict | None:

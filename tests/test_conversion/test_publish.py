@@ -233,3 +233,15 @@ def test_names_of_weights_that_a_terminal_would_obey_are_refused(tmp_path):
     with pytest.raises(CheckpointFileError, match='proper names') as raised:
         publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth')
     assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize('file_format', ['torch', 'safetensors'])
+def test_one_memory_is_not_written_many_times(tmp_path, file_format):
+    one = torch.ones(1000)
+    weights = {'backbone.a': one, 'head.detector.a': one}
+    for count, name in ((2, 'tied'), (3, 'repeated')):
+        weights |= {f'backbone.{i}': one for i in range(count - 2)}
+        torch.save({'state_dict': weights}, tmp_path / f'{name}.pth')
+    publish_checkpoint(tmp_path / 'tied.pth', tmp_path / 'a.pth', file_format)
+    with pytest.raises(CheckpointFileError, match='12,000 bytes made of 4,000;'):
+        publish_checkpoint(tmp_path / 'repeated.pth', tmp_path / 'b.pth', file_format)
