@@ -5,15 +5,23 @@ A terminal obeys control characters: what a stranger's file holds is never print
 it is.
 """
 
+import re
 from pathlib import Path
 
 # Longest text from a file, or of another library, that a message repeats.
 _SHOWN_LENGTH = 120
+_ADDRESS = re.compile(r'(https?://)(?:[^/?#]*@)?([^?#]*)(.*)', re.DOTALL)
 
 
 def shown_name(source: str | Path) -> str:
-    """A file or an address on one line, whatever its characters."""
+    """A file or an address on one line, whatever its characters.
+
+    Of an address, a user's name and password and what follows a question mark are left
+    out: they may be secrets.
+    """
     text = str(source)
+    if address := _ADDRESS.match(text):
+        text = address[1] + address[2] + ('?...' if address[3] else '')
     return text if text.isprintable() else repr(text)
 
 

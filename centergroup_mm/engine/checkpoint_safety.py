@@ -217,7 +217,9 @@ def load_from_http(filename: str, map_location: Any = None) -> NamedEntries:
         # The others find the file, or fail as rank 0 did.
         barrier()
     path = download(filename, folder)
-    content = read_checkpoint(path, map_location, name=f'{path} (from {filename})')
+    content = read_checkpoint(
+        path, map_location, name=f'{path} (from {shown_name(filename)})'
+    )
     return for_host(content, str(filename))
 
 
