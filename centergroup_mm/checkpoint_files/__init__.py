@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of checkpoints: the one reader, which runs nothing, and what fetches them."""
 
+from .dataset_meta import known_dataset_meta
 from .download import URL_PREFIXES, download
 from .errors import CheckpointFileError, shown_name
 from .finite import not_finite
@@ -11,6 +12,7 @@ __all__ = [
     'URL_PREFIXES',
     'CheckpointFileError',
     'download',
+    'known_dataset_meta',
     'not_finite',
     'read_checkpoint',
     'safetensors_bytes',

@@ -5,6 +5,7 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import TypeVar
 
 import numpy as np
@@ -105,7 +106,7 @@ def load_poses(results_file: str | Path, truth: Truth) -> dict[int, Poses]:
         )
     try:
         records = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not a JSON file: {error}') from error
     return poses_from_records(records, truth, str(path))
 
@@ -156,14 +157,15 @@ def _check(record: dict, name: str, truth: Truth) -> None:
     image_id = record['image_id']
     if not isinstance(image_id, Hashable) or image_id not in truth.images:
         raise ValueError(
-            f'{name} has the image_id {image_id!r}, which is none of the '
+            f'{name} has the image_id {short_repr(image_id)}, which is none of the '
             f'{len(truth.images)} images of {truth.ann_file}. Give the annotation '
             'file that the results were made for.'
         )
     for key, wanted in (('keypoints', 'x, y, score, ...'), ('bbox', 'four numbers')):
         if not isinstance(record.get(key, []), list | tuple | np.ndarray):
             raise ValueError(
-                f'{name}: "{key}" is {record[key]!r}; expected a list, {wanted}.'
+                f'{name}: "{key}" is {short_repr(record[key])}; expected a list, '
+                f'{wanted}.'
             )
     found = len(record['keypoints'])
     if found != 3 * truth.num_keypoints:
@@ -179,7 +181,9 @@ def _check(record: dict, name: str, truth: Truth) -> None:
     values = [*record['keypoints'], record['score'], *record.get('bbox', ())]
     if not _are_finite_numbers(values):
         bad = next(value for value in values if not _are_finite_numbers([value]))
-        raise ValueError(f'{name} holds the value {bad!r}; expected finite numbers.')
+        raise ValueError(
+            f'{name} holds the value {short_repr(bad)}; expected finite numbers.'
+        )
 
 
 def _are_finite_numbers(values: list) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 # are payload and one says that more follow.
 _FIRST_CHARACTER = 48
 _PAYLOAD, _MORE, _SIGN = 0x1F, 0x20, 0x10
+# Of one run: 12 characters. Longer numbers would take ever longer to add up.
+_MOST_BITS = 60
 
 
 def decode_rle(rle: dict, shape: tuple[int, int] | None = None) -> np.ndarray:
@@ -74,6 +76,11 @@ def _read_counts(text: bytes) -> list[int]:
         bits = character - _FIRST_CHARACTER
         value |= (bits & _PAYLOAD) << shift
         shift += 5
+        if shift > _MOST_BITS:
+            raise ValueError(
+                'a text of run lengths in which one has more than '
+                f'{_MOST_BITS // 5} characters'
+            )
         if bits & _MORE:
             continue
         if bits & _SIGN:

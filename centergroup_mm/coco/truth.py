@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as short_repr
 
 import numpy as np
 
@@ -159,9 +160,15 @@ def _persons_category(name: str, content: dict) -> dict:
 
 
 def _count_names(name: str, category: dict) -> int:
-    if not category.get('keypoints'):
+    names = category.get('keypoints')
+    if not names:
         raise ValueError(f'{name} names no "keypoints"; give their num_keypoints.')
-    return len(category['keypoints'])
+    if not isinstance(names, list):
+        raise ValueError(
+            f'{name}: "keypoints" of its category {short_repr(category["id"])} are '
+            f'{short_repr(names)}; expected a list of names.'
+        )
+    return len(names)
 
 
 def _image(

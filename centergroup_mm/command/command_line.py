@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from ..texts import printable
 from ..version import __version__
 
 _MODEL = 'exported model, NAME.onnx, or "demo": that of "centergroup demo"'
@@ -21,10 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return args.work(args)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        print(f'centergroup: {error}', file=sys.stderr)
+        _tell(error)
         return 1
     except KeyboardInterrupt:
-        print('centergroup: interrupted', file=sys.stderr)
+        _tell('interrupted')
         return 130
 
 
@@ -56,12 +57,11 @@ def predict(args: argparse.Namespace) -> int:
     finally:
         predictor.close()
     for line in [*predictor.notes, *predictor.bad]:
-        print(f'centergroup: {line}', file=sys.stderr)
+        _tell(line)
     if others:
-        print(
-            f'centergroup: {len(others)} files that are neither image nor video were '
-            f'passed over: {", ".join(path.name for path in others[:5])}',
-            file=sys.stderr,
+        _tell(
+            f'{len(others)} files that are neither image nor video were passed over: '
+            f'{", ".join(path.name for path in others[:5])}'
         )
     print(
         f'{len(predictor.results)} people in {len(predictor.images)} images: '
@@ -102,7 +102,7 @@ def info(args: argparse.Namespace) -> int:
             value = [f'{names[a]}-{names[b]}' for a, b in value]
         if isinstance(value, list):
             value = ', '.join(map(str, value))
-        print(f'{name:20} {value}')
+        print(f'{name:20} {printable(str(value))}')
     return 0
 
 
@@ -141,10 +141,7 @@ def _path(model: str) -> Path:
     path = Path(model)
     if model != 'demo' or path.exists():
         return path
-    print(
-        'centergroup: the model of the demonstration knows drawn people only.',
-        file=sys.stderr,
-    )
+    _tell('the model of the demonstration knows drawn people only.')
     return DEMO_MODEL
 
 
@@ -160,11 +157,16 @@ def _sources(texts: list[str]) -> tuple[list, list[Path]]:
     return sources + cameras, others
 
 
+def _tell(message: object) -> None:
+    """A line for the user; names of files are not obeyed by the terminal."""
+    print(f'centergroup: {printable(str(message))}', file=sys.stderr)
+
+
 def _progress(name: str, done: int, total: int | None) -> None:
     """Rewrite a line of the terminal."""
     share = f'/{total}' if total else ''
     bar = f'{"#" * (30 * done // total):30}' if total else ''
-    sys.stderr.write(f'\r{name} {bar} {done}{share}')
+    sys.stderr.write(f'\r{printable(name)} {bar} {done}{share}')
     if done == total:
         sys.stderr.write('\n')
     sys.stderr.flush()

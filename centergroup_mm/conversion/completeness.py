@@ -11,7 +11,9 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from ..checkpoint_files import CheckpointFileError
+from ..texts import shown
 from .key_mapping import Layout, released_name
+from .weights import SHOWN
 
 
 def check_complete(
@@ -26,15 +28,15 @@ def check_complete(
         layout (Layout): How the checkpoint names its weights.
 
     Raises:
-        CheckpointFileError: If they are not exactly the weights of that model; lists
-            all that are missing, unknown or of another shape by their names in the
-            checkpoint.
+        CheckpointFileError: If they are not exactly the weights of that model; counts
+            those that are missing, unknown or of another shape, and lists the first by
+            their names in the checkpoint.
     """
     try:
         with DefaultScope.overwrite_default_scope('mmpose'), torch.device('meta'):
             own = MODELS.build(config.model).state_dict()
     except Exception as error:  # whatever a layer says of sizes that do not fit
-        reason = str(error).split('\n')[0]
+        reason = shown(str(error).split('\n')[0])
         raise CheckpointFileError(
             f'{source} is not converted: no model can be built of the sizes of its '
             f'weights ({type(error).__name__}: {reason}). Expected a released '
@@ -65,5 +67,6 @@ def describe_problems(source: str | Path, problems: Mapping[str, Sequence[str]])
     for problem, keys in problems.items():
         if keys:
             lines.append(f'{len(keys)} {problem}:')
-            lines.extend(f'  {key}' for key in keys)
+            lines.extend(f'  {key}' for key in keys[:SHOWN])
+            lines.extend(['  ...'] * (len(keys) > SHOWN))
     return '\n'.join(lines)

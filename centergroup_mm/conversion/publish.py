@@ -10,8 +10,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ..checkpoint_files import CheckpointFileError, safetensors_bytes, shown_name
+from ..checkpoint_files import (
+    CheckpointFileError,
+    known_dataset_meta,
+    safetensors_bytes,
+    shown_name,
+)
 from ..files import write_together
+from ..texts import shown
 from .content import checkpoint_bytes, plain
 from .weights import describe_infinite, in_own_memory, read_source
 
@@ -29,6 +35,8 @@ KNOWN_PREFIXES = (
 )
 SUFFIXES = {'torch': '.pth', 'safetensors': '.safetensors'}
 SHOWN = 5
+# Weights may share a memory, but not to become much larger than their file.
+LARGEST_MULTIPLE = 2
 
 
 def publish_checkpoint(
@@ -63,7 +71,7 @@ def publish_checkpoint(
         raise ValueError(f'Expected a format of {list(SUFFIXES)}, got {file_format!r}.')
     checkpoint = read_source(source)
     weights = _own_weights(checkpoint, shown_name(source))
-    dataset_meta = _dataset_meta(checkpoint)
+    dataset_meta = _dataset_meta(checkpoint, shown_name(source))
     if file_format == 'safetensors':
         content = safetensors_bytes(weights, dataset_meta)
     else:
@@ -91,12 +99,13 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
     odd = [
         key
         for key, weight in weights.items()
-        if not isinstance(key, str) or type(weight) is not Tensor
+        if not (isinstance(key, str) and key.isprintable() and type(weight) is Tensor)
     ]
     if odd:
         raise CheckpointFileError(
-            f'{name} holds entries among its weights that are no tensors: '
-            f'{", ".join(map(ascii, odd[:SHOWN]))}. Expected a checkpoint of weights.'
+            f'{name} holds entries among its weights that are no tensors, or without '
+            f'proper names: {", ".join(map(shown, odd[:SHOWN]))}. Expected a '
+            'checkpoint of weights.'
         )
     weights = {key.removeprefix(WRAPPER_PREFIX): w for key, w in weights.items()}
     unknown = [key for key in weights if not key.startswith(KNOWN_PREFIXES)]
@@ -106,17 +115,19 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
         if not any(key.startswith(prefix) for key in weights)
     ]
     if unknown or missing:
-        found = f'unknown: {", ".join(map(ascii, unknown[:SHOWN]))}' * bool(unknown)
+        found = f'unknown: {", ".join(map(shown, unknown[:SHOWN]))}' * bool(unknown)
         lacking = f'missing: {", ".join(f"{prefix}*" for prefix in missing)}'
         raise CheckpointFileError(
             f'{name} holds the weights of another model ({found or lacking}). Expected '
             'a checkpoint of this package; convert a released one first.'
         )
     weights = in_own_memory(drop_unused_modules(weights), name)
-    if sum(w.nbytes for w in weights.values()) > _memory_of(weights):
+    needed, memory = sum(w.nbytes for w in weights.values()), _memory_of(weights)
+    if needed > LARGEST_MULTIPLE * memory:
         raise CheckpointFileError(
-            f'{name} has weights that repeat a few numbers. It is no checkpoint of a '
-            'training: publish another.'
+            f'{name} has weights that repeat a few numbers: {needed:,} bytes made of '
+            f'{memory:,}; at most {LARGEST_MULTIPLE} times as many are expected. It is '
+            'no checkpoint of a training: publish another.'
         )
     if infinite := describe_infinite(weights):
         raise CheckpointFileError(
@@ -127,14 +138,17 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
 
 
 def _memory_of(weights: Mapping[str, Tensor]) -> int:
-    """Bytes of the storages, each counted once for every weight that fills it."""
-    return sum(weight.untyped_storage().nbytes() for weight in weights.values())
+    """Bytes of the storages, each counted once: safetensors writes one per weight."""
+    storages = [weight.untyped_storage() for weight in weights.values()]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
-def _dataset_meta(checkpoint: dict) -> dict | None:
+def _dataset_meta(checkpoint: dict, name: str) -> dict | None:
     meta = checkpoint.get('meta')
     found = meta.get('dataset_meta') if isinstance(meta, dict) else None
-    return plain(found) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return plain(known_dataset_meta(found, name)) or None
 
 
 def drop_unused_modules(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,10 @@ from torch import Tensor
 from ..checkpoint_files import CheckpointFileError
 from .key_mapping import Layout, released_name
 
+# A few numbers may pass themselves off as a weight of any length.
+LARGEST_SIZE = 2**14
+MOST_BRANCHES = 4  # of an HRNet: resolutions from 1/4 to 1/32
+
 
 class _Weights:
     """Weights that answer questions about the model they belong to."""
@@ -23,7 +27,14 @@ class _Weights:
                 f'The checkpoint has no {released_name(key, self.layout)} of '
                 f'{dim + 1} dimensions or more, which tells a size of the model.'
             )
-        return self.weights[key].shape[dim]
+        length = self.weights[key].shape[dim]
+        if length > LARGEST_SIZE:
+            raise CheckpointFileError(
+                f'The checkpoint has {released_name(key, self.layout)} of a length of '
+                f'{length}; no size of a model is above {LARGEST_SIZE}. It is damaged, '
+                'or made to do harm.'
+            )
+        return length
 
     def has(self, prefix: str) -> bool:
         """Whether a weight's name begins so."""
@@ -104,7 +115,12 @@ def _hrnet_sizes(known: _Weights) -> dict:
         modules = f'backbone.{stage}.'
         branches = f'{modules}0.branches.'
         num_branches = known.count(branches)
-        known.check_number(num_branches)
+        if num_branches > MOST_BRANCHES:
+            raise CheckpointFileError(
+                f'The checkpoint has weights of {num_branches} branches in {stage}; an '
+                f'HRNet has at most {MOST_BRANCHES}. It is damaged, or of another '
+                'backbone.'
+            )
         bottleneck = known.has(f'{branches}0.0.conv3.')
         extra[stage] = dict(
             num_modules=known.count(modules),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import url2pathname
 
 from torch import Tensor
 
@@ -59,12 +60,14 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
 
 
 def read_source(source: str | Path, stand_ins: bool = False) -> Any:
-    """``read_checkpoint`` for a path or a URL."""
+    """``read_checkpoint`` for a path or a URL; ``file://`` is a path."""
+    if str(source).startswith('file:///'):
+        source = url2pathname(str(source).removeprefix('file://'))
     if not str(source).startswith(URL_PREFIXES):
         return read_checkpoint(source, stand_ins=stand_ins)
     with TemporaryDirectory() as folder:
         path = download(str(source), Path(folder))
-        return read_checkpoint(path, stand_ins=stand_ins, name=str(source))
+        return read_checkpoint(path, stand_ins=stand_ins, name=shown_name(source))
 
 
 def in_own_memory(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -112,5 +115,5 @@ def describe_infinite(weights: Mapping[str, Tensor]) -> str | None:
     more = ', ...' if len(wrong) > SHOWN else ''
     return (
         f'{len(wrong)} of {len(weights)} weights that are not finite (NaN or '
-        f'infinite): {", ".join(wrong[:SHOWN])}{more}'
+        f'infinite): {", ".join(map(shown_name, wrong[:SHOWN]))}{more}'
     )

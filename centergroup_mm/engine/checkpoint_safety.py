@@ -20,6 +20,7 @@ from mmengine.runner import CheckpointLoader
 from ..checkpoint_files import (
     CheckpointFileError,
     download,
+    known_dataset_meta,
     read_checkpoint,
     shown_name,
 )
@@ -75,7 +76,7 @@ def for_host(content: Any, file: str) -> NamedEntries:
 
     mmengine runs configs that it finds in checkpoints: the text under ``config`` when a
     training is resumed, the others when an inferencer gets no config. They are left
-    out.
+    out, and so is all of ``dataset_meta`` that does not tell of keypoint types.
 
     Args:
         content (Any): What was read.
@@ -102,6 +103,7 @@ def for_host(content: Any, file: str) -> NamedEntries:
     if 'message_hub' in checkpoint:
         hub = dict(checkpoint['message_hub'])
         _check_types(hub, dict.fromkeys(_LOG_ENTRIES, dict), name)
+        _check_names(hub.get('log_scalars', {}), 'values of its log', name)
         checkpoint['message_hub'] = NamedEntries(hub, name)
         if 'runtime_info' in hub:
             hub['runtime_info'] = _without(hub['runtime_info'], 'cfg')
@@ -116,6 +118,10 @@ def _meta_for_host(meta: dict, name: str) -> NamedEntries:
         if value is not None or key not in _META_TYPES
     }
     _check_types(used, _META_TYPES, name)
+    if 'dataset_meta' in used:
+        known = known_dataset_meta(used.pop('dataset_meta'), name)
+        # Without any, the host takes the keypoint types of the config.
+        used |= {'dataset_meta': known} if known else {}
     return NamedEntries(_without(used, 'cfg', 'config'), name)
 
 
@@ -156,10 +162,15 @@ def _check_weights(checkpoint: Mapping, name: str) -> None:
                 f'{name} holds entries among its weights that are no tensors: '
                 f'{", ".join(map(ascii, wrong[:5]))}. {_NOT_OURS}'
             )
-    odd = [key for key in weights if not (isinstance(key, str) and key.isprintable())]
+    _check_names(weights, 'weights', name)
+
+
+def _check_names(entries: Mapping, what: str, name: str) -> None:
+    """They are printed, and written to logs."""
+    odd = [key for key in entries if not (isinstance(key, str) and key.isprintable())]
     if odd:
         raise CheckpointFileError(
-            f'{name} has weights without proper names: '
+            f'{name} has {what} without proper names: '
             f'{", ".join(ascii(key)[:100] for key in odd[:5])}. {_NOT_OURS}'
         )
 
@@ -206,7 +217,9 @@ def load_from_http(filename: str, map_location: Any = None) -> NamedEntries:
         # The others find the file, or fail as rank 0 did.
         barrier()
     path = download(filename, folder)
-    content = read_checkpoint(path, map_location, name=f'{path} (from {filename})')
+    content = read_checkpoint(
+        path, map_location, name=f'{path} (from {shown_name(filename)})'
+    )
     return for_host(content, str(filename))
 
 

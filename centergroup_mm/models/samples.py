@@ -99,8 +99,14 @@ def check_types(samples: SampleList, num_keypoints: int) -> None:
     """The dataset must have the model's keypoint types.
 
     Raises:
-        ValueError: If it has another number.
+        ValueError: If it has another number, or is not known.
     """
+    if 'flip_indices' not in samples[0].metainfo:
+        raise ValueError(
+            'The keypoint types are not known: a sample has no "flip_indices". They '
+            'come from the dataset metainfo; that of an inferencer is "dataset_meta" '
+            'in the meta of its checkpoint, or the dataset of train_dataloader.'
+        )
     found = len(samples[0].metainfo['flip_indices'])
     if found != num_keypoints:
         raise ValueError(

@@ -5,6 +5,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..texts import shown
+from .description_checks import first_fault
+
 # Of metadata_props, its value being JSON; and the number of the present form of both
 # the description and the graph's inputs and outputs.
 KEY = 'centergroup_mm'
@@ -69,7 +72,8 @@ def read_description(properties: dict[str, str], name: str) -> Description:
         name (str): Of the file, for messages.
 
     Raises:
-        ModelFileError: If it has none of this package, or of another version.
+        ModelFileError: If it has none of this package, or of another version, or one
+            that cannot be true.
     """
     if KEY not in properties:
         raise ModelFileError(
@@ -79,15 +83,15 @@ def read_description(properties: dict[str, str], name: str) -> Description:
     try:
         values = json.loads(properties[KEY])
         number = values['format']
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise ModelFileError(
             f'{name} has metadata "{KEY}" that cannot be read. Export the model anew.'
         ) from None
     if number != FORMAT:
         raise ModelFileError(
-            f'{name} has the format {number} (written by centergroup_mm '
-            f'{values.get("version")}); this version reads format {FORMAT}. Export the '
-            'model anew, or install the version that wrote it.'
+            f'{name} has the format {shown(number)} (written by centergroup_mm '
+            f'{shown(values.get("version"))}); this version reads format {FORMAT}. '
+            'Export the model anew, or install the version that wrote it.'
         )
     wanted = [field.name for field in fields(Description)]
     missing = [field for field in wanted if field not in values]
@@ -95,5 +99,10 @@ def read_description(properties: dict[str, str], name: str) -> Description:
         raise ModelFileError(
             f'{name} does not say {", ".join(missing)} in its metadata "{KEY}". Export '
             'the model anew.'
+        )
+    if fault := first_fault(values):
+        raise ModelFileError(
+            f'{name} has a description (metadata "{KEY}") that cannot be: {fault}. '
+            'Export the model anew.'
         )
     return Description(**{field: values[field] for field in wanted})

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..texts import shown
 from . import resize
 from .description import INPUTS, OUTPUTS, ModelFileError, read_description
 from .images import as_color, read_image
 from .poses import Poses
 
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
+# Pixels of the input; far beyond any, and what drawing and JSON can still hold.
+_FAR = 1e6
 INSTALL = 'pip install "centergroup_mm[runtime]"'
 
 
@@ -77,6 +80,8 @@ class PoseModel:
         Raises:
             FileNotFoundError, ImageError: If an image is missing or none.
             ValueError: If an image is too long for its width.
+            ModelFileError: If the model gives something else than poses.
+            RuntimeError: If it cannot be run, as for a lack of memory.
         """
         if isinstance(images, str | Path | np.ndarray):
             return self([images], score_thr)[0]
@@ -135,10 +140,7 @@ class PoseModel:
             placements.append(placement)
             inputs.append(picture[..., ::-1].transpose(2, 0, 1))
             masks.append(resize.image_mask(image_size, warp, size))
-        outputs = self._session.run(
-            list(OUTPUTS),
-            dict(zip(INPUTS, (np.stack(inputs), np.stack(masks)), strict=True)),
-        )
+        outputs = self._run(np.stack(inputs), np.stack(masks))
         results = []
         for image, placement, keypoints, keypoint_scores, scores, valid in zip(
             images, placements, *outputs, strict=True
@@ -156,6 +158,41 @@ class PoseModel:
                 )
             )
         return results
+
+    def _run(self, inputs: np.ndarray, masks: np.ndarray) -> list[np.ndarray]:
+        """The graph's outputs for B inputs, checked: the file may promise others."""
+        given = dict(zip(INPUTS, (inputs, masks), strict=True))
+        try:
+            outputs = self._session.run(list(OUTPUTS), given)
+        except Exception as error:  # its errors have no base class of their own
+            height, width = inputs.shape[-2:]
+            raise RuntimeError(
+                f'{self.path} cannot be run on {len(inputs)} inputs of {width} x '
+                f'{height} pixels: {shown(_first_line(error))}'
+            ) from error
+        keypoints, keypoint_scores, scores, valid = outputs
+        shape = (len(inputs), *scores.shape[1:])
+        types = len(self.description.keypoint_names)
+        wanted = [(*shape, types, 2), (*shape, types), shape, shape]
+        found = [output.shape for output in outputs]
+        if len(shape) != 2 or found != wanted or valid.dtype != bool:
+            raise ModelFileError(
+                f'{self.path} gives outputs of the shapes {found}; expected (B, P, K, '
+                f'2), (B, P, K), (B, P), (B, P) with B = {shape[0]} inputs and K = '
+                f'{types} keypoint types. Export the model anew.'
+            )
+        numbers = (keypoints[valid], keypoint_scores[valid], scores[valid])
+        if not all(np.isfinite(n).all() and (abs(n) < _FAR).all() for n in numbers):
+            raise ModelFileError(
+                f'{self.path} finds people at places, or with scores, that are no '
+                'finite numbers or far off. Its weights are damaged: export another '
+                'checkpoint.'
+            )
+        return outputs
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _open(path: Path, device: str, threads: int | None):
@@ -181,10 +218,9 @@ def _open(path: Path, device: str, threads: int | None):
             str(path), options, providers=[PROVIDERS[device]]
         )
     except Exception as error:  # its errors have no base class of their own
-        reason = str(error).strip().splitlines()[0]
         raise ModelFileError(
             f'{path} ({path.stat().st_size:,} bytes) cannot be read as an ONNX model; '
-            f'it is truncated, or something else: {reason}'
+            f'it is truncated, or something else: {shown(_first_line(error))}'
         ) from error
     if session.get_providers()[0] != PROVIDERS[device]:
         raise RuntimeError(

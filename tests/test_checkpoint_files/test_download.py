@@ -22,6 +22,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         promised = len(CONTENT) + (5 if self.path.startswith('/short') else 0)
+        if self.path.startswith('/slow'):
+            self.wfile.write(b'HTTP/1.0 200 OK\r\nX: ')
+            # Never silent for long, and never done.
+            while not self.server.released.wait(0.02):
+                self.wfile.write(b'x')
+                self.wfile.flush()
+            return
         self.send_response(200)
         self.send_header('Content-Length', str(promised))
         self.end_headers()
@@ -64,13 +71,18 @@ def test_whole_file_once(url, tmp_path):
     [
         ('stall.pth', 'timed out'),
         ('drip.pth', r'longer than 0 s'),
+        ('slow_headers.pth', r'longer than 0 s'),
         ('short.pth', '7 of 12 bytes'),
         ('a-00000000.pth', 'its name says 00000000'),
+        ('large.pth', 'more than 6 bytes'),
         ('', 'names no file'),
     ],
 )
 def test_bad_servers(url, tmp_path, name, message):
-    limits = dict(stall_limit=0.5, time_limit=0.2)
+    stalls = name.startswith('stall')
+    limits = dict(stall_limit=0.2 if stalls else 20, time_limit=20 if stalls else 0.4)
+    if name.startswith(('short', 'a-', 'large')):
+        limits = dict(size_limit=6 if name.startswith('large') else 100)
     with pytest.raises(CheckpointFileError, match=message) as raised:
         download(f'{url}/{name}', tmp_path, **limits)
     assert str(raised.value).startswith(f'{url}/{name} ')
@@ -84,6 +96,30 @@ def test_bad_servers(url, tmp_path, name, message):
 def test_bad_addresses(tmp_path, address):
     with pytest.raises(CheckpointFileError, match='Check the address'):
         download(address, tmp_path)
+
+
+@pytest.mark.parametrize('address', ['file:///etc/hostname', 'ftp://a/b.pth', 'a.pth'])
+def test_other_addresses_are_refused(tmp_path, address):
+    with pytest.raises(CheckpointFileError, match='names no file of the web'):
+        download(address, tmp_path)
+
+
+def test_a_long_name_is_told(url, tmp_path):
+    with pytest.raises(CheckpointFileError, match='more than 255 bytes'):
+        download(f'{url}/{"a" * 300}.pth', tmp_path)
+
+
+def test_secrets_of_an_address_are_not_shown(tmp_path):
+    for secret in ('http://me:secret@[/a.pth', 'http://me:secret@x:y/a.pth?key=secret'):
+        with pytest.raises(CheckpointFileError, match='http://') as raised:
+            download(secret, tmp_path)
+        assert 'secret' not in str(raised.value)
+
+
+def test_a_damaged_file_of_the_cache_is_replaced(url, tmp_path):
+    name = f'a-{DIGEST[:8]}.pth'
+    (tmp_path / name).write_bytes(b'another')
+    assert download(f'{url}/{name}', tmp_path).read_bytes() == CONTENT
 
 
 def test_server_that_speaks_another_language(tmp_path, monkeypatch):

@@ -225,6 +225,30 @@ def test_names_cannot_ask_for_a_giant(tmp_path, small_detector, key):
         convert_checkpoint(source, tmp_path / 'out.pth', 256)
 
 
+def test_branches_and_lengths_are_bounded(tmp_path, small_detector):
+    released = small_detector(18)[1]
+    branch = 'backbone.stage2.0.branches.{}.0.conv1.weight'
+    many = {branch.format(i): torch.zeros(1, 1, 1, 1) for i in range(40)}
+    giant = {branch.format(0): torch.zeros(1).expand(2**31, 1, 1, 1)}
+    for changes, message in ((many, '40 branches in stage2'), (giant, '2147483648')):
+        source = save({**released, **changes}, tmp_path / 'in.pth')
+        with pytest.raises(CheckpointFileError, match=message):
+            convert_checkpoint(source, tmp_path / 'out.pth')
+    types = {'keypoint_head.final_layers.1.weight': torch.zeros(1).expand(2**31, 1)}
+    source = save({**released, **types}, tmp_path / 'in.pth')
+    with pytest.raises(CheckpointFileError, match='final_layers.1.weight of a length'):
+        convert_checkpoint(source, tmp_path / 'out.pth', num_keypoints=2**31)
+
+
+def test_long_lists_of_weights_are_cut(tmp_path, small_detector):
+    released = small_detector(18)[1]
+    unknown = {f'backbone_{i}': torch.zeros(1) for i in range(2000)}
+    source = save({**released, **unknown}, tmp_path / 'in.pth')
+    with pytest.raises(CheckpointFileError, match='2000 unknown:') as raised:
+        convert_checkpoint(source, tmp_path / 'out.pth')
+    assert len(str(raised.value).splitlines()) == 8
+
+
 def test_detector_of_unknown_types(tmp_path, small_detector):
     source = save(small_detector(6)[1], tmp_path / 'in.pth')
     for stated in (None, 4, 7):

@@ -211,3 +211,37 @@ def test_command(tmp_path, trained, run_cli, repo_root):
     done = run_cli(['python', tool, trained[1], 'small.pth'], tmp_path)
     (published,) = tmp_path.glob('small-*.pth')
     assert published.name in done.stdout
+
+
+@pytest.mark.parametrize('file_format', ['torch', 'safetensors'])
+@pytest.mark.parametrize(
+    'classes', [[b'x'], [{(1, 2): 'x'}], [np.zeros(10_000, np.int8)] * 200]
+)
+def test_odd_keypoint_types_are_named(tmp_path, classes, file_format):
+    weights = {'backbone.a': torch.ones(2), 'head.detector.a': torch.ones(2)}
+    meta = {'dataset_meta': {'CLASSES': classes}}
+    torch.save({'state_dict': weights, 'meta': meta}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointFileError, match=r'a\.pth has in meta'):
+        publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth', file_format)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_names_of_weights_that_a_terminal_would_obey_are_refused(tmp_path):
+    weights = {'backbone.a': torch.ones(2), 'head.detector.a': torch.ones(2)}
+    weights['backbone.\x1b[2J\r\nOK: published'] = torch.tensor([float('nan')])
+    torch.save({'state_dict': weights}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointFileError, match='proper names') as raised:
+        publish_checkpoint(tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize('file_format', ['torch', 'safetensors'])
+def test_one_memory_is_not_written_many_times(tmp_path, file_format):
+    one = torch.ones(1000)
+    weights = {'backbone.a': one, 'head.detector.a': one}
+    for count, name in ((2, 'tied'), (3, 'repeated')):
+        weights |= {f'backbone.{i}': one for i in range(count - 2)}
+        torch.save({'state_dict': weights}, tmp_path / f'{name}.pth')
+    publish_checkpoint(tmp_path / 'tied.pth', tmp_path / 'a.pth', file_format)
+    with pytest.raises(CheckpointFileError, match='12,000 bytes made of 4,000;'):
+        publish_checkpoint(tmp_path / 'repeated.pth', tmp_path / 'b.pth', file_format)

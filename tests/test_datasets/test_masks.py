@@ -107,3 +107,9 @@ def test_size_of_run_lengths_is_checked_before_they_are_decoded():
         ValueError, match='200000 x 200000 pixels for an image of 6 x 8'
     ):
         region_mask(rle, [0, 0, 8, 6], (8, 6))
+
+
+def test_a_run_length_of_a_text_is_bounded():
+    """Numbers without end take a time that grows as the square of the text."""
+    with pytest.raises(ValueError, match='more than 12 characters'):
+        decode_rle({'size': [1, 1], 'counts': 'o' * 1000})

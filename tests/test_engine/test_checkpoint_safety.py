@@ -192,6 +192,10 @@ def odd_contents():
             {**weights, 'message_hub': {'log_scalars': []}},
             "'log_scalars'",
         ),
+        'a log that clears the screen': (
+            {**weights, 'message_hub': {'log_scalars': {'loss\x1b[2J': None}}},
+            r'values of its log without proper names: .loss\\x1b',
+        ),
     }
 
 
@@ -202,3 +206,66 @@ def test_odd_content_is_named(kind):
         for_host(content, 'a.pth')
     assert str(raised.value).startswith('a.pth ')
     assert '\n' not in str(raised.value)
+
+
+COCO_META = dict(
+    dataset_name='three',
+    num_keypoints=3,
+    keypoint_id2name={0: 'nose', 1: 'left', 2: 'right'},
+    keypoint_name2id={'nose': 0, 'left': 1, 'right': 2},
+    flip_indices=[0, 2, 1],
+    flip_pairs=[(2, 1)],
+    keypoint_colors=np.zeros((3, 3), np.uint8),
+    skeleton_links=[(0, 1), (0, 2)],
+    skeleton_link_colors=np.zeros((2, 3), np.uint8),
+    sigmas=np.ones(3, np.float32),
+    CLASSES=[{'id': 1, 'name': 'person'}],
+)
+
+
+def with_meta(**changes):
+    meta = {'dataset_meta': {**COCO_META, **changes}}
+    return {'state_dict': {'w': torch.ones(1)}, 'meta': meta}
+
+
+def test_the_host_gets_nothing_but_keypoint_types():
+    """Its inferencers copy all of it over what they know of an image."""
+    content = with_meta(img_path='http://127.0.0.1/other.png', img=0, inputs=1)
+    found = for_host(content, 'a.pth')['meta']['dataset_meta']
+    assert found.keys() == COCO_META.keys()
+
+
+def test_a_checkpoint_without_keypoint_types_leaves_them_to_the_config():
+    for meta in ({}, {'img_path': 'x'}, None):
+        content = {'state_dict': {'w': torch.ones(1)}, 'meta': {'dataset_meta': meta}}
+        assert 'dataset_meta' not in for_host(content, 'a.pth')['meta']
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('keypoint_id2name', 5),
+        ('keypoint_id2name', {'a': 'b'}),
+        ('keypoint_id2name', {0: 'a\x1b[2J', 1: 'b', 2: 'c'}),
+        ('keypoint_name2id', {'nose': 3}),
+        ('dataset_name', 3),
+        ('dataset_name', 'a\nb'),
+        ('flip_indices', [10**6] * 3),
+        ('flip_indices', [0, [1]]),
+        ('skeleton_links', 'x'),
+        ('skeleton_links', [(0, 3)]),
+        ('skeleton_links', [(0, 1)]),
+        ('keypoint_colors', [[0, 0, 0]]),
+        ('sigmas', ['x'] * 3),
+        ('sigmas', [float('nan')] * 3),
+        ('CLASSES', [b'x']),
+        ('CLASSES', [{(1, 2): 'x'}]),
+        ('CLASSES', ['x' * 100_000] * 400),
+        ('CLASSES', [np.zeros(100_000)] * 400),
+    ],
+)
+def test_odd_keypoint_types_are_named(key, value):
+    with pytest.raises(CheckpointFileError, match='dataset_meta') as raised:
+        for_host(with_meta(**{key: value}), 'a.pth')
+    assert str(raised.value).startswith('a.pth ')
+    assert str(raised.value).isprintable()

@@ -157,6 +157,27 @@ def test_incomplete_results_are_named(make_truth, tmp_path):
         load_poses(tmp_path / 'text.json', truth)
 
 
+def test_results_without_end_and_long_values_are_told(make_truth, tmp_path):
+    truth = make_truth({1: []})
+    (tmp_path / 'deep.json').write_text('[' * 100_000)
+    with pytest.raises(ValueError, match=r'deep\.json is not a JSON file'):
+        load_poses(tmp_path / 'deep.json', truth)
+    for key in ('image_id', 'bbox', 'score'):
+        records = poses_to_records({1: as_poses([LEFT])}, 1)
+        records[0][key] = 'x' * 1_000_000
+        with pytest.raises(ValueError, match=r'x\.\.\.x') as raised:
+            poses_from_records(records, truth)
+        assert len(str(raised.value)) < 500
+
+
+def test_names_of_keypoints_must_be_a_list(tmp_path):
+    category = dict(id=1, name='person', keypoints=True)
+    content = dict(images=[], annotations=[], categories=[category])
+    (tmp_path / 'a.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'a\.json: "keypoints".* are True; expected'):
+        load_truth(tmp_path / 'a.json')
+
+
 def test_arrays_must_fit():
     points, scores = np.zeros((2, 3, 2)), np.zeros((2, 3))
     with pytest.raises(ValueError, match=r'scores have the shape \(3,\), not \(2,\)'):

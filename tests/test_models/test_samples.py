@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 import torch
+from mmpose.structures import PoseDataSample
 
-from centergroup_mm.models.samples import image_masks
+from centergroup_mm.models.samples import check_types, image_masks
 
 
 @pytest.mark.parametrize('shape', [(60, 100), (100, 60), (61, 83), (64, 64), (37, 150)])
@@ -18,3 +19,8 @@ def test_masks_show_where_the_image_is(load_test_image, shape):
     assert quarter.shape == (1, 1, height // 4, width // 4)
     assert torch.equal(full[0, 0], packed['inputs'][0] >= 128)
     assert torch.equal(quarter[0, 0], packed['inputs'][0, ::4, ::4] >= 128)
+
+
+def test_samples_without_keypoint_types_are_named():
+    with pytest.raises(ValueError, match='flip_indices.*dataset_meta'):
+        check_types([PoseDataSample(metainfo={'img_path': 'a.jpg'})], 17)
