@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checkpoints in a folder: which are whole, which are whose, which can go."""
 
+import os
 import re
 import zipfile
 from collections.abc import Iterable
@@ -62,6 +63,13 @@ class CheckpointFolder:
             for path, match in matches.items()
             if match and bool(match['best']) == best
         }
+
+    def has_best(self, path: str) -> bool:
+        """Tell whether a path is that of a best checkpoint in this folder."""
+        match = self._name.fullmatch(os.path.basename(path))
+        return bool(match and match['best']) and os.path.realpath(
+            os.path.dirname(path)
+        ) == os.path.realpath(self.folder)
 
     def newest_first(self) -> list[Path]:
         """List the regular checkpoints in the order of their writing."""

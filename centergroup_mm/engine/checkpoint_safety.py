@@ -23,6 +23,7 @@ from ..checkpoint_files import (
     read_checkpoint,
     shown_name,
 )
+from .removals import own_files
 
 _NOT_OURS = 'Expected a checkpoint of a training, a conversion or a release.'
 # Entries that the host uses, and what they have to be.
@@ -75,7 +76,7 @@ def for_host(content: Any, file: str) -> NamedEntries:
 
     mmengine runs configs that it finds in checkpoints: the text under ``config`` when a
     training is resumed, the others when an inferencer gets no config. They are left
-    out.
+    out. It removes files that they name: see :func:`own_files`.
 
     Args:
         content (Any): What was read.
@@ -104,7 +105,9 @@ def for_host(content: Any, file: str) -> NamedEntries:
         _check_types(hub, dict.fromkeys(_LOG_ENTRIES, dict), name)
         checkpoint['message_hub'] = NamedEntries(hub, name)
         if 'runtime_info' in hub:
-            hub['runtime_info'] = _without(hub['runtime_info'], 'cfg')
+            hub['runtime_info'] = own_files(
+                _without(hub['runtime_info'], 'cfg'), str(file)
+            )
             checkpoint['message_hub'].update(hub)
     return checkpoint
 

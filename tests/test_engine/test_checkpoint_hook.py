@@ -12,6 +12,7 @@ import torch
 from mmengine.hooks import Hook
 
 from centergroup_mm.engine import AtomicCheckpointHook
+from centergroup_mm.engine.atomic_backend import AtomicLocalBackend
 from centergroup_mm.engine.checkpoint_hook import is_whole
 from centergroup_mm.files import write_atomically
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
@@ -257,6 +258,60 @@ def test_out_dir_elsewhere_is_atomic_and_mended_too(tmp_path):
     resumed.train()
     assert resumed.iter == 5
     assert is_whole(out_dir / 'work' / 'iter_5.pth')
+
+
+BEST = {'save_best': 'score', 'rule': 'greater', 'keep': 1}
+
+
+def resume_from(path, work_dir, max_iters):
+    runner = make_runner(work_dir, max_iters, resume=True, **BEST)
+    runner._load_from = str(path)
+    runner.train()
+
+
+@pytest.mark.parametrize('name', ['precious', 'best_photos_2020'])
+def test_resuming_removes_nothing_that_the_file_names(tmp_path, name):
+    make_runner(tmp_path / 'work', 2, **BEST).train()
+    victim = tmp_path / 'downloads' / name
+    victim.mkdir(parents=True)
+    content = torch.load(tmp_path / 'work' / 'iter_2.pth', weights_only=False)
+    info = content['message_hub']['runtime_info']
+    info.update(best_ckpt=str(victim), best_score=-2.0)
+    hostile = tmp_path / 'downloads' / 'iter_2.pth'
+    torch.save(content, hostile)
+    resume_from(hostile, tmp_path / 'work', 3)
+    assert victim.is_dir()
+    assert checkpoints(tmp_path / 'work')[0].startswith('best_score_iter_')
+
+
+def test_resuming_in_another_folder_leaves_the_best_of_the_first(tmp_path):
+    make_runner(tmp_path / 'work', 2, **BEST).train()
+    resume_from(tmp_path / 'work' / 'iter_2.pth', tmp_path / 'other', 3)
+    assert checkpoints(tmp_path / 'work') == ['best_score_iter_2.pth', 'iter_2.pth']
+    assert checkpoints(tmp_path / 'other') == ['best_score_iter_3.pth', 'iter_3.pth']
+
+
+def test_a_moved_training_removes_its_superseded_best(tmp_path):
+    make_runner(tmp_path / 'old', 2, **BEST).train()
+    (tmp_path / 'old').rename(tmp_path / 'new')
+    make_runner(tmp_path / 'new', 3, resume=True, **BEST).train()
+    assert checkpoints(tmp_path / 'new') == ['best_score_iter_3.pth', 'iter_3.pth']
+
+
+def test_backend_removes_nothing_outside_of_its_folder(tmp_path):
+    folder, outside = tmp_path / 'work', tmp_path / 'outside'
+    (folder / 'tree').mkdir(parents=True)
+    outside.mkdir()
+    (outside / 'file').touch()
+    (folder / 'link').symlink_to(outside)
+    backend = AtomicLocalBackend(str(folder))
+    for path in ('link/file', '../outside/file', '../outside', 'tree/..', '.'):
+        for remove in (backend.remove, backend.rmtree):
+            with pytest.raises(ValueError, match='outside of'):
+                remove(folder / path)
+    backend.rmtree(folder / 'tree')
+    assert [path.name for path in folder.iterdir()] == ['link']
+    assert (outside / 'file').is_file()
 
 
 def test_backend_of_the_user_is_left_alone(tmp_path):

@@ -167,6 +167,35 @@ def test_texts_that_the_host_would_run_are_taken_out():
     assert content['meta']['cfg'] == text  # the reader's own content is untouched
 
 
+def test_paths_of_others_are_taken_out():
+    info = {
+        'best_score': 3.0,
+        'best_ckpt': '/old/place/best_coco_AP_iter_3.pth',
+        'best_ckpt_a': '/home/somebody',
+        'best_ckpt_b': ['best_b_iter_3.pth'],
+        'best_ckpt_c': '..',
+        'last_ckpt': '/home/somebody',
+        'keep_ckpt_ids': [0, 3],
+    }
+    content = {
+        'state_dict': {'w': torch.ones(1)},
+        'message_hub': {'log_scalars': {}, 'runtime_info': info, 'resumed_keys': {}},
+    }
+
+    def loaded(file: str) -> dict:
+        return for_host(content, file)['message_hub']['runtime_info']
+
+    assert loaded('work/iter_4.pth') == {
+        'best_score': 3.0,
+        'best_ckpt': 'work/best_coco_AP_iter_3.pth',
+        'keep_ckpt_ids': [0, 3],
+    }
+    assert 'best_ckpt' not in loaded('https://host/iter_4.pth')
+    for odd in (5, [-1], ['../x'], [True]):
+        info['keep_ckpt_ids'] = odd
+        assert 'keep_ckpt_ids' not in loaded('work/iter_4.pth')
+
+
 def test_what_is_missing_is_named(tmp_path):
     loaded = for_host({'state_dict': {'w': torch.ones(1)}}, 'a.pth')
     with pytest.raises(CheckpointFileError, match=r"^a\.pth has no 'meta'.*--resume"):
