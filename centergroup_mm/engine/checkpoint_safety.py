@@ -23,6 +23,12 @@ from ..checkpoint_files import (
     read_checkpoint,
     shown_name,
 )
+from .entry_checks import (
+    check_optimizer,
+    check_progress,
+    check_schedulers,
+    check_sizes,
+)
 from .removals import own_files
 
 _NOT_OURS = 'Expected a checkpoint of a training, a conversion or a release.'
@@ -98,6 +104,10 @@ def for_host(content: Any, file: str) -> NamedEntries:
         checkpoint['meta'] = {}
     _check_types(checkpoint, _ENTRY_TYPES, name)
     _check_weights(checkpoint, name)
+    if 'optimizer' in checkpoint:
+        check_optimizer(checkpoint['optimizer'], name)
+    if 'param_schedulers' in checkpoint:
+        check_schedulers(checkpoint['param_schedulers'], name)
     if 'meta' in checkpoint:
         checkpoint['meta'] = _meta_for_host(checkpoint['meta'], name)
     if 'message_hub' in checkpoint:
@@ -119,6 +129,8 @@ def _meta_for_host(meta: dict, name: str) -> NamedEntries:
         if value is not None or key not in _META_TYPES
     }
     _check_types(used, _META_TYPES, name)
+    check_progress(used, name)
+    check_sizes(used.get('training_state'), name, 'training_state')
     return NamedEntries(_without(used, 'cfg', 'config'), name)
 
 

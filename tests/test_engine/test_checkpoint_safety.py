@@ -207,6 +207,9 @@ def test_what_is_missing_is_named(tmp_path):
 def odd_contents():
     """Contents that the host would fail on, and what is said of them."""
     weights = {'state_dict': {'w': torch.ones(1)}}
+    giant = torch.zeros(1, dtype=torch.float64).expand(10**10)
+    groups = [{'params': [0]}]
+    optimizer = {'param_groups': groups, 'state': {0: {'exp_avg': giant}}}
     return {
         'list': ([1], 'type list'),
         'weights are a list': ({'state_dict': [1]}, 'type list'),
@@ -217,6 +220,29 @@ def odd_contents():
         'name that is a number': ({'state_dict': {1: torch.ones(1)}}, 'proper names'),
         'meta is a text': ({**weights, 'meta': 'x'}, "'meta'"),
         'iteration is a text': ({**weights, 'meta': {'iter': 'x'}}, "'iter'"),
+        'iteration below 0': ({**weights, 'meta': {'iter': -1}}, "'iter'"),
+        'epoch without end': ({**weights, 'meta': {'epoch': 2**40}}, "'epoch'"),
+        'seed below 0': ({**weights, 'meta': {'seed': -1}}, "'seed'"),
+        'seed of 71 bits': ({**weights, 'meta': {'seed': 2**70}}, "'seed'"),
+        'schedules are numbers': ({**weights, 'param_schedulers': [1]}, 'schedulers'),
+        'schedules of a name are a number': (
+            {**weights, 'param_schedulers': {'a': 1}},
+            'param_schedulers',
+        ),
+        'optimizer is empty': ({**weights, 'optimizer': {}}, "'optimizer'"),
+        'groups are numbers': (
+            {**weights, 'optimizer': {'param_groups': [1], 'state': {}}},
+            "'optimizer'",
+        ),
+        'optimizer with a giant': ({**weights, 'optimizer': optimizer}, 'repeat'),
+        'one of several with a giant': (
+            {**weights, 'optimizer': {'a': optimizer}},
+            'repeat',
+        ),
+        'gradient that is a giant': (
+            {**weights, 'meta': {'training_state': {'gradients': {'w': giant}}}},
+            'repeat',
+        ),
         'logs are a list': (
             {**weights, 'message_hub': {'log_scalars': []}},
             "'log_scalars'",
