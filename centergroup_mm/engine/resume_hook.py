@@ -11,7 +11,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmpose.registry import HOOKS
 
 from ..checkpoint_files import CheckpointFileError
-from ..files import write_atomically
+from ..files import read_note, write_atomically
 from .random_states import get_random_states, set_random_states
 from .training_state import (
     bare_model,
@@ -145,8 +145,8 @@ class ExactResumeHook(Hook):
             return False
         if is_main_process():
             try:
-                done = int(Path(runner.work_dir, VALIDATED).read_text())
-            except (OSError, ValueError):
+                done = int(read_note(Path(runner.work_dir, VALIDATED)) or 0)
+            except ValueError:
                 done = 0
         # One answer for all ranks.
         answer = [done]

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 
 from centergroup_mm.engine import AtomicCheckpointHook
 from centergroup_mm.engine.atomic_backend import AtomicLocalBackend
+from centergroup_mm.engine.checkpoint_folder import named_checkpoint
 from centergroup_mm.engine.checkpoint_hook import is_whole
 from centergroup_mm.files import write_atomically
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
@@ -167,6 +168,50 @@ def test_a_pointer_without_meaning_and_no_checkpoint_starts_afresh(tmp_path, con
     runner = make_runner(tmp_path, 2, resume=True)
     runner.train()
     assert checkpoints(tmp_path) == ['iter_1.pth', 'iter_2.pth']
+
+
+@pytest.fixture
+def deadline():
+    """The kernel ends the process if a read never comes back."""
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+
+
+@pytest.mark.usefixtures('deadline')
+def test_notes_that_are_no_texts_are_none(tmp_path):
+    pointer, pipe = tmp_path / 'last_checkpoint', tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    for target in (pipe, '/dev/zero', tmp_path):
+        pointer.symlink_to(target)
+        assert named_checkpoint(tmp_path) is None
+        pointer.unlink()
+    os.mkfifo(pointer)
+    assert named_checkpoint(tmp_path) is None
+    pointer.unlink()
+    pointer.write_text('a' * 4097)
+    assert named_checkpoint(tmp_path) is None
+    pointer.write_text('iter_3.pth\n')
+    assert named_checkpoint(tmp_path) == Path('iter_3.pth')
+    for path in (pipe, Path('/dev/zero')):
+        assert not is_whole(path)
+
+
+def test_a_lock_that_is_a_link_is_not_written_to(tmp_path):
+    victim, folder = tmp_path / 'victim', tmp_path / 'work'
+    folder.mkdir()
+    victim.write_text('precious')
+    (folder / '.lock').symlink_to(victim)
+    with pytest.raises(OSError, match=r'\.lock is a link'):
+        FolderLock(folder, '').acquire()
+    assert victim.read_text() == 'precious'
+
+
+@pytest.mark.usefixtures('deadline')
+def test_a_lock_that_is_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / '.lock')
+    with pytest.raises(OSError, match=r'\.lock is a link, a pipe'):
+        FolderLock(tmp_path, '').acquire()
 
 
 def test_a_fresh_start_is_never_resumed_by_an_older_training(tmp_path):
