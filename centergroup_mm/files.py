@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing files so that, whenever the process dies, what is on disk is whole."""
+"""Writing files so that, whenever the process dies, what is on disk is whole.
+
+And reading notes from folders that strangers may have filled.
+"""
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # The name of a file that is still being written: the final one and the process that
 # writes it, for two may want to write the same file.
 FRAGMENT = re.compile(r'.+\.\d+\.partial|.+\.pth\.partial')
+
+# In bytes; a note holds a path or a number.
+_LONGEST_NOTE = 4096
 
 
 def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
@@ -61,6 +68,31 @@ def check_free(paths: Iterable[Path], overwrite: bool) -> None:
                 f'{path} is already there. Name another target, or replace it with '
                 '--overwrite.'
             )
+
+
+def read_note(path: str | Path) -> str | None:
+    """Read a short text; None if there is none.
+
+    Whatever the path leads to: a pipe or a device, which may have no end, is no text.
+    """
+    try:
+        # Without it, opening a pipe waits for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST_NOTE:
+            return None
+        content = os.read(descriptor, _LONGEST_NOTE)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    try:
+        return content.decode('utf-8')
+    except UnicodeDecodeError:
+        return None
 
 
 def _partial(path: Path) -> Path:

@@ -4,6 +4,7 @@
 import errno
 import os
 import socket
+import stat
 from pathlib import Path
 
 try:
@@ -46,13 +47,14 @@ class FolderLock:
 
         Raises:
             FolderInUse: If another process has it.
+            OSError: If the lock is no plain file.
         """
         if self._descriptor is not None:
             return True
         if fcntl is None:
             return False
         # No file object: its end, whenever that is, would end the lock.
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = self._open()
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -70,6 +72,26 @@ class FolderLock:
         )
         self._descriptor = descriptor
         return True
+
+    def _open(self) -> int:
+        """Open the file, which is written to: never what a stranger links to it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(self.path, flags, 0o666)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENXIO):
+                raise
+            raise self._no_lock() from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._no_lock()
+        return descriptor
+
+    def _no_lock(self) -> OSError:
+        return OSError(
+            f'{self.path} is a link, a pipe or a device; expected a plain file, or '
+            'none. Remove it if you trust the folder.'
+        )
 
     def release(self) -> None:
         """Give the folder back."""

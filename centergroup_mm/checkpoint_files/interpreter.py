@@ -19,6 +19,7 @@ from .objects import Function, Pending, StandIn, checked_key, kind_of, set_versi
 # What an instruction may cost in memory: the largest object that one makes is a set.
 _INSTRUCTION_COST = 128
 _SET_COST = 256
+_LONGEST_NAME = 1000
 
 _CONSTANTS = {'NONE': None, 'NEWTRUE': True, 'NEWFALSE': False}
 _NUMBERS = {'BININT', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT'}
@@ -181,7 +182,14 @@ class Interpreter:
         name, module = self._stack.pop(), self._stack.pop()
         self._stack.append(self._find(module, name))
 
-    def _find(self, module: str, name: str) -> Any:
+    def _find(self, module: Any, name: Any) -> Any:
+        # Before they are shown: other objects may take for ever, long texts much.
+        for part in (module, name):
+            if type(part) is not str or len(part) > _LONGEST_NAME:
+                raise RefusedError(
+                    'names something by what is no name. It is damaged, or made to do '
+                    'harm: do not use it.'
+                )
         # Python 2, and so the protocol that torch writes, has other names for two.
         module = 'builtins' if module == '__builtin__' else module
         if f'{module}.{name}' in self._served:

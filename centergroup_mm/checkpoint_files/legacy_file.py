@@ -56,7 +56,8 @@ def read_legacy(
     identities = _Identities(size - start)
     read(identities.load)
     keys = read()
-    if type(keys) is not list or sorted(map(str, keys)) != sorted(identities.by_key):
+    texts = type(keys) is list and all(type(key) is str for key in keys)
+    if not texts or sorted(keys) != sorted(identities.by_key):
         raise RefusedError('lacks the data of a tensor. It is damaged: get it again.')
     storages = {
         key: Storage(

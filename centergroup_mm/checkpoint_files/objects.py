@@ -10,6 +10,10 @@ from .errors import RefusedError
 # Python hashes greater integers to ones that a file can make collide.
 _LARGEST_KEY = 2**60
 _LONGEST_KEY = 1000
+# Python hashes a tuple by a formula that a file can solve: with many parts, large
+# numbers or fractions it finds as many tuples of one hash as it likes.
+_MOST_PARTS = 4
+_LARGEST_PART = 2**16
 
 
 class Function:
@@ -45,21 +49,30 @@ class StandIn:
 def checked_key(key: Any) -> Any:
     """Refuse keys of dictionaries and sets that may take long to hash.
 
-    A tuple of tuples, or many keys made to collide, may take for ever.
+    A tuple of tuples, or many keys made to collide, may take for ever. What passes
+    takes no longer to hash than the instructions that made it, which are charged for.
 
     Raises:
         RefusedError: For any other.
     """
-    parts = key if type(key) is tuple and len(key) < _LONGEST_KEY else (key,)
-    for part in parts:
-        if part is None or type(part) in (bool, float, StandIn):
+    within = type(key) is tuple
+    if within and len(key) > _MOST_PARTS:
+        raise RefusedError(
+            f'has a key of {len(key)} parts; expected at most {_MOST_PARTS}. Do not '
+            'use it.'
+        )
+    end = _LARGEST_PART if within else _LARGEST_KEY
+    for part in key if within else (key,):
+        if part is None or type(part) in (bool, StandIn):
             continue
         if type(part) in (str, bytes) and len(part) < _LONGEST_KEY:
             continue
-        if type(part) is not int or abs(part) >= _LARGEST_KEY:
+        if type(part) is float and not within:
+            continue
+        if type(part) is not int or abs(part) >= end:
             raise RefusedError(
-                f'has a key that is {kind_of(part)}; expected short texts or numbers. '
-                'Do not use it.'
+                f'has a key that is {kind_of(part)}; expected short texts or numbers'
+                f'{f" below {end}, no fractions" if within else ""}. Do not use it.'
             )
     return key
 

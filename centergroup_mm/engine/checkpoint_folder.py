@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checkpoints in a folder: which are whole, which are whose, which can go."""
 
+import os
 import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..files import FRAGMENT
+from ..files import FRAGMENT, read_note
 
 # Names the checkpoint to resume from; written by the host.
 POINTER = 'last_checkpoint'
@@ -21,6 +22,9 @@ def is_whole(checkpoint: Path) -> bool:
     It is a zip archive with its index at the end and a checksum for each part.
     """
     try:
+        # A pipe would wait for a writer, a device may have no end.
+        if not checkpoint.is_file():
+            return False
         with zipfile.ZipFile(checkpoint) as archive:
             return archive.testzip() is None
     # A damaged index makes zipfile fail in a dozen ways; none of them is whole.
@@ -34,10 +38,7 @@ def named_checkpoint(work_dir: Path) -> Path | None:
     None if it names none: it is missing, empty, or not the text that was written, as
     the zeros that a power failure leaves.
     """
-    try:
-        name = (work_dir / POINTER).read_text(encoding='utf-8').strip()
-    except (OSError, ValueError):
-        return None
+    name = (read_note(work_dir / POINTER) or '').strip()
     return Path(name) if name.isprintable() and name else None
 
 
@@ -62,6 +63,13 @@ class CheckpointFolder:
             for path, match in matches.items()
             if match and bool(match['best']) == best
         }
+
+    def has_best(self, path: str) -> bool:
+        """Tell whether a path is that of a best checkpoint in this folder."""
+        match = self._name.fullmatch(os.path.basename(path))
+        return bool(match and match['best']) and os.path.realpath(
+            os.path.dirname(path)
+        ) == os.path.realpath(self.folder)
 
     def newest_first(self) -> list[Path]:
         """List the regular checkpoints in the order of their writing."""

@@ -58,9 +58,14 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         """Choose the atomic backend for local folders and clear old files."""
         local = self._is_local(runner)
-        if local and self.backend_args is None and self.file_client_args is None:
-            self.backend_args = {'backend': 'atomic_local'}
         folder = self._folder(runner) if local else None
+        if local and self.backend_args is None and self.file_client_args is None:
+            self.backend_args = {
+                'backend': 'atomic_local',
+                'folder': str(folder.folder),
+            }
+        if folder is not None:
+            self._forget_files_of_others(runner, folder)
         super().before_train(runner)
         if isinstance(self.file_backend, AtomicLocalBackend) and is_main_process():
             # It may have started from one of them, which is read by now.
@@ -125,6 +130,16 @@ class AtomicCheckpointHook(CheckpointHook):
         if not runner._resume:
             Path(runner.work_dir, POINTER).unlink(missing_ok=True)
             folder.start_afresh()
+
+    def _forget_files_of_others(self, runner, folder: CheckpointFolder) -> None:
+        """Leave out best checkpoints that this training cannot have written.
+
+        The one that it resumes may come from another folder, or from a stranger.
+        """
+        info = runner.message_hub.runtime_info
+        for key in [key for key in info if key.startswith('best_ckpt')]:
+            if not folder.has_best(info[key]):
+                info.pop(key)
 
     def _put_earlier_aside(self, runner, folder: CheckpointFolder) -> None:
         if aside := folder.put_earlier_aside():

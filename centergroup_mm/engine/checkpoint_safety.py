@@ -24,6 +24,13 @@ from ..checkpoint_files import (
     read_checkpoint,
     shown_name,
 )
+from .entry_checks import (
+    check_optimizer,
+    check_progress,
+    check_schedulers,
+    check_sizes,
+)
+from .removals import own_files
 
 _NOT_OURS = 'Expected a checkpoint of a training, a conversion or a release.'
 # Entries that the host uses, and what they have to be.
@@ -76,7 +83,8 @@ def for_host(content: Any, file: str) -> NamedEntries:
 
     mmengine runs configs that it finds in checkpoints: the text under ``config`` when a
     training is resumed, the others when an inferencer gets no config. They are left
-    out, and so is all of ``dataset_meta`` that does not tell of keypoint types.
+    out, and so is all of ``dataset_meta`` that does not tell of keypoint types. It also
+    removes files that they name: see :func:`own_files`.
 
     Args:
         content (Any): What was read.
@@ -98,6 +106,10 @@ def for_host(content: Any, file: str) -> NamedEntries:
         checkpoint['meta'] = {}
     _check_types(checkpoint, _ENTRY_TYPES, name)
     _check_weights(checkpoint, name)
+    if 'optimizer' in checkpoint:
+        check_optimizer(checkpoint['optimizer'], name)
+    if 'param_schedulers' in checkpoint:
+        check_schedulers(checkpoint['param_schedulers'], name)
     if 'meta' in checkpoint:
         checkpoint['meta'] = _meta_for_host(checkpoint['meta'], name)
     if 'message_hub' in checkpoint:
@@ -106,7 +118,9 @@ def for_host(content: Any, file: str) -> NamedEntries:
         _check_names(hub.get('log_scalars', {}), 'values of its log', name)
         checkpoint['message_hub'] = NamedEntries(hub, name)
         if 'runtime_info' in hub:
-            hub['runtime_info'] = _without(hub['runtime_info'], 'cfg')
+            hub['runtime_info'] = own_files(
+                _without(hub['runtime_info'], 'cfg'), str(file)
+            )
             checkpoint['message_hub'].update(hub)
     return checkpoint
 
@@ -122,6 +136,8 @@ def _meta_for_host(meta: dict, name: str) -> NamedEntries:
         known = known_dataset_meta(used.pop('dataset_meta'), name)
         # Without any, the host takes the keypoint types of the config.
         used |= {'dataset_meta': known} if known else {}
+    check_progress(used, name)
+    check_sizes(used.get('training_state'), name, 'training_state')
     return NamedEntries(_without(used, 'cfg', 'config'), name)
 
 

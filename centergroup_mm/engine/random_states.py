@@ -9,6 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
+# Length of the state of a Mersenne Twister, which Python and numpy draw with.
+_N = 624
+# Of torch's generators, in bytes: more than any has.
+_LONGEST_STATE = 10_000
+_NUMBERS = {
+    'python_version': (int,),
+    'python_gauss': (float, type(None)),
+    'numpy_position': (int,),
+    'numpy_has_gauss': (int,),
+    'numpy_gauss': (float,),
+}
+
 
 def get_random_states() -> dict[str, Any]:
     """Return the states of Python's, numpy's and torch's generators.
@@ -40,26 +52,68 @@ def set_random_states(states: dict[str, Any]) -> None:
     Args:
         states (dict): The states; the tensors may be on any device.
     """
-    random.setstate(
-        (
-            states['python_version'],
-            tuple(states['python'].tolist()),
-            states['python_gauss'],
-        )
-    )
-    key = states['numpy'].cpu().numpy().astype(np.uint32)
-    np.random.set_state(
-        (
-            'MT19937',
-            key,
-            states['numpy_position'],
-            states['numpy_has_gauss'],
-            states['numpy_gauss'],
-        )
-    )
+    random.setstate(_python_state(states))
+    np.random.set_state(_numpy_state(states))
     torch.set_rng_state(states['torch'].cpu())
     if 'cuda' in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states['cuda'].cpu())
+
+
+def check_random_states(states: Any) -> None:
+    """Check what a file says that :func:`get_random_states` has returned.
+
+    numpy reads its memory wherever a state tells it to.
+
+    Raises:
+        ValueError: If a generator cannot be set to it.
+    """
+    if not isinstance(states, dict):
+        raise ValueError(f'type {type(states).__name__} instead of a dictionary')
+    for name, kinds in _NUMBERS.items():
+        if type(states.get(name)) not in kinds:
+            raise ValueError(f'no number {name!r}')
+    for name, length in dict(python=_N + 1, numpy=_N).items():
+        _check_tensor(states, name, torch.int64, length, length)
+        numbers = states[name]
+        if numbers.min() < 0 or numbers.max() >= 2**32:
+            raise ValueError(f'numbers beyond 32 bits in {name!r}')
+    if not 0 <= states['numpy_position'] <= _N:
+        raise ValueError(f"'numpy_position' outside of 0 to {_N}")
+    devices = {'torch': 'cpu', **({'cuda': 'cuda'} if 'cuda' in states else {})}
+    for name in devices:
+        _check_tensor(states, name, torch.uint8, 1, _LONGEST_STATE)
+    try:
+        random.Random().setstate(_python_state(states))
+        np.random.RandomState().set_state(_numpy_state(states))
+        for name, device in devices.items():
+            if device == 'cpu' or torch.cuda.is_available():
+                torch.Generator(device).set_state(states[name].cpu())
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(str(error).partition('\n')[0]) from error
+
+
+def _check_tensor(
+    states: dict, name: str, dtype: torch.dtype, shortest: int, longest: int
+) -> None:
+    tensor = states.get(name)
+    if not (
+        isinstance(tensor, torch.Tensor)
+        and tensor.dtype == dtype
+        and tensor.ndim == 1
+        and shortest <= len(tensor) <= longest
+    ):
+        raise ValueError(f'no proper tensor {name!r}')
+
+
+def _python_state(states: dict[str, Any]) -> tuple:
+    numbers = tuple(states['python'].tolist())
+    return states['python_version'], numbers, states['python_gauss']
+
+
+def _numpy_state(states: dict[str, Any]) -> tuple:
+    key = states['numpy'].cpu().numpy().astype(np.uint32)
+    rest = ('numpy_position', 'numpy_has_gauss', 'numpy_gauss')
+    return 'MT19937', key, *(states[name] for name in rest)
 
 
 @contextmanager

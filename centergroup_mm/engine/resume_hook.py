@@ -7,12 +7,18 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmpose.registry import HOOKS
 
-from ..files import write_atomically
+from ..checkpoint_files import CheckpointFileError
+from ..files import read_note, write_atomically
 from .random_states import get_random_states, set_random_states
-from .training_state import set_gradients, set_own_random_states
+from .training_state import (
+    bare_model,
+    check_training_state,
+    set_gradients,
+    set_own_random_states,
+)
 
 # Holds the last iteration whose validation is done.
 VALIDATED = '.validated'
@@ -45,6 +51,18 @@ class ResumedBatches:
         return next(self._batches)
 
 
+def _check_progress(loop: BaseLoop, meta: dict, name: str) -> None:
+    """The host loads and throws away a batch for each iteration that is done."""
+    by_epoch = isinstance(loop, EpochBasedTrainLoop)
+    unit = 'epoch' if by_epoch else 'iter'
+    done, total = meta[unit], loop.max_epochs if by_epoch else loop.max_iters
+    if done > total:
+        raise CheckpointFileError(
+            f'{name} has {unit} {done}, and this training ends at {total}. Train for '
+            'longer, or resume from another checkpoint.'
+        )
+
+
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
     """Resume with all that the uninterrupted training would have had.
@@ -65,9 +83,17 @@ class ExactResumeHook(Hook):
         self._states_in_training = None
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take what has been saved."""
+        """Take what has been saved.
+
+        Raises:
+            CheckpointFileError: If this training cannot go on from it.
+        """
         if runner._resume:
+            name = getattr(checkpoint, 'file', 'The checkpoint')
+            _check_progress(runner.train_loop, checkpoint['meta'], name)
             self._state = checkpoint['meta'].get('training_state')
+            if self._state is not None:
+                check_training_state(self._state, bare_model(runner), name)
             if self._state is None:
                 runner.logger.warning(
                     'The checkpoint holds no states of random generators: augmentation '
@@ -119,8 +145,8 @@ class ExactResumeHook(Hook):
             return False
         if is_main_process():
             try:
-                done = int(Path(runner.work_dir, VALIDATED).read_text())
-            except (OSError, ValueError):
+                done = int(read_note(Path(runner.work_dir, VALIDATED)) or 0)
+            except ValueError:
                 done = 0
         # One answer for all ranks.
         answer = [done]

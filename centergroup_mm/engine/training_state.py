@@ -3,11 +3,19 @@
 
 from typing import Any
 
+import torch
 from mmengine.dist import all_gather_object, all_reduce_params, get_rank
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from .random_states import get_random_states, set_random_states
+from ..checkpoint_files import CheckpointFileError
+from .random_states import (
+    check_random_states,
+    get_random_states,
+    set_random_states,
+)
+
+_MOST_RANKS = 4096
 
 
 def get_training_state(runner) -> dict[str, Any]:
@@ -28,6 +36,47 @@ def get_training_state(runner) -> dict[str, Any]:
         all_reduce_params(gradients.values(), op='mean')
     gradients = {name: gradient.cpu() for name, gradient in gradients.items()}
     return dict(random=all_gather_object(get_random_states()), gradients=gradients)
+
+
+def check_training_state(state: Any, model: nn.Module, name: str) -> None:
+    """Check what a file says that :func:`get_training_state` has returned.
+
+    Args:
+        state (Any): What the file holds.
+        model (nn.Module): The model that is trained, without a wrapper.
+        name (str): The file.
+
+    Raises:
+        CheckpointFileError: If it cannot be used.
+    """
+
+    def refuse(what: str) -> None:
+        raise CheckpointFileError(
+            f'{name} has a state of training that is none: {what}. Start from its '
+            'weights with `--cfg-options load_from=FILE`, without `--resume`.'
+        )
+
+    if not isinstance(state, dict):
+        refuse(f'type {type(state).__name__} instead of a dictionary')
+    ranks, gradients = state.get('random'), state.get('gradients')
+    if not isinstance(ranks, list) or len(ranks) > _MOST_RANKS:
+        refuse("no list 'random'")
+    for states in ranks:
+        try:
+            check_random_states(states)
+        except ValueError as error:
+            refuse(f'random generators with {error}')
+    if not isinstance(gradients, dict):
+        refuse("no dictionary 'gradients'")
+    for key, parameter in model.named_parameters():
+        gradient = gradients.get(key, parameter)
+        # Before it is copied: a file of a few bytes may hold a giant of one number.
+        if (
+            not isinstance(gradient, torch.Tensor)
+            or gradient.shape != parameter.shape
+            or gradient.dtype != parameter.dtype
+        ):
+            refuse(f'the gradient of {key} is unlike the parameter')
 
 
 def set_gradients(runner, state: dict[str, Any]) -> None:

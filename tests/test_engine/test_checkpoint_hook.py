@@ -12,6 +12,8 @@ import torch
 from mmengine.hooks import Hook
 
 from centergroup_mm.engine import AtomicCheckpointHook
+from centergroup_mm.engine.atomic_backend import AtomicLocalBackend
+from centergroup_mm.engine.checkpoint_folder import named_checkpoint
 from centergroup_mm.engine.checkpoint_hook import is_whole
 from centergroup_mm.files import write_atomically
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
@@ -168,6 +170,50 @@ def test_a_pointer_without_meaning_and_no_checkpoint_starts_afresh(tmp_path, con
     assert checkpoints(tmp_path) == ['iter_1.pth', 'iter_2.pth']
 
 
+@pytest.fixture
+def deadline():
+    """The kernel ends the process if a read never comes back."""
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+
+
+@pytest.mark.usefixtures('deadline')
+def test_notes_that_are_no_texts_are_none(tmp_path):
+    pointer, pipe = tmp_path / 'last_checkpoint', tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    for target in (pipe, '/dev/zero', tmp_path):
+        pointer.symlink_to(target)
+        assert named_checkpoint(tmp_path) is None
+        pointer.unlink()
+    os.mkfifo(pointer)
+    assert named_checkpoint(tmp_path) is None
+    pointer.unlink()
+    pointer.write_text('a' * 4097)
+    assert named_checkpoint(tmp_path) is None
+    pointer.write_text('iter_3.pth\n')
+    assert named_checkpoint(tmp_path) == Path('iter_3.pth')
+    for path in (pipe, Path('/dev/zero')):
+        assert not is_whole(path)
+
+
+def test_a_lock_that_is_a_link_is_not_written_to(tmp_path):
+    victim, folder = tmp_path / 'victim', tmp_path / 'work'
+    folder.mkdir()
+    victim.write_text('precious')
+    (folder / '.lock').symlink_to(victim)
+    with pytest.raises(OSError, match=r'\.lock is a link'):
+        FolderLock(folder, '').acquire()
+    assert victim.read_text() == 'precious'
+
+
+@pytest.mark.usefixtures('deadline')
+def test_a_lock_that_is_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / '.lock')
+    with pytest.raises(OSError, match=r'\.lock is a link, a pipe'):
+        FolderLock(tmp_path, '').acquire()
+
+
 def test_a_fresh_start_is_never_resumed_by_an_older_training(tmp_path):
     make_runner(tmp_path, 4, save_best='score', rule='greater').train()
     stopped = make_runner(tmp_path, 4, hooks=[StopWhenSaving(1)])
@@ -257,6 +303,60 @@ def test_out_dir_elsewhere_is_atomic_and_mended_too(tmp_path):
     resumed.train()
     assert resumed.iter == 5
     assert is_whole(out_dir / 'work' / 'iter_5.pth')
+
+
+BEST = {'save_best': 'score', 'rule': 'greater', 'keep': 1}
+
+
+def resume_from(path, work_dir, max_iters):
+    runner = make_runner(work_dir, max_iters, resume=True, **BEST)
+    runner._load_from = str(path)
+    runner.train()
+
+
+@pytest.mark.parametrize('name', ['precious', 'best_photos_2020'])
+def test_resuming_removes_nothing_that_the_file_names(tmp_path, name):
+    make_runner(tmp_path / 'work', 2, **BEST).train()
+    victim = tmp_path / 'downloads' / name
+    victim.mkdir(parents=True)
+    content = torch.load(tmp_path / 'work' / 'iter_2.pth', weights_only=False)
+    info = content['message_hub']['runtime_info']
+    info.update(best_ckpt=str(victim), best_score=-2.0)
+    hostile = tmp_path / 'downloads' / 'iter_2.pth'
+    torch.save(content, hostile)
+    resume_from(hostile, tmp_path / 'work', 3)
+    assert victim.is_dir()
+    assert checkpoints(tmp_path / 'work')[0].startswith('best_score_iter_')
+
+
+def test_resuming_in_another_folder_leaves_the_best_of_the_first(tmp_path):
+    make_runner(tmp_path / 'work', 2, **BEST).train()
+    resume_from(tmp_path / 'work' / 'iter_2.pth', tmp_path / 'other', 3)
+    assert checkpoints(tmp_path / 'work') == ['best_score_iter_2.pth', 'iter_2.pth']
+    assert checkpoints(tmp_path / 'other') == ['best_score_iter_3.pth', 'iter_3.pth']
+
+
+def test_a_moved_training_removes_its_superseded_best(tmp_path):
+    make_runner(tmp_path / 'old', 2, **BEST).train()
+    (tmp_path / 'old').rename(tmp_path / 'new')
+    make_runner(tmp_path / 'new', 3, resume=True, **BEST).train()
+    assert checkpoints(tmp_path / 'new') == ['best_score_iter_3.pth', 'iter_3.pth']
+
+
+def test_backend_removes_nothing_outside_of_its_folder(tmp_path):
+    folder, outside = tmp_path / 'work', tmp_path / 'outside'
+    (folder / 'tree').mkdir(parents=True)
+    outside.mkdir()
+    (outside / 'file').touch()
+    (folder / 'link').symlink_to(outside)
+    backend = AtomicLocalBackend(str(folder))
+    for path in ('link/file', '../outside/file', '../outside', 'tree/..', '.'):
+        for remove in (backend.remove, backend.rmtree):
+            with pytest.raises(ValueError, match='outside of'):
+                remove(folder / path)
+    backend.rmtree(folder / 'tree')
+    assert [path.name for path in folder.iterdir()] == ['link']
+    assert (outside / 'file').is_file()
 
 
 def test_backend_of_the_user_is_left_alone(tmp_path):

@@ -167,6 +167,35 @@ def test_texts_that_the_host_would_run_are_taken_out():
     assert content['meta']['cfg'] == text  # the reader's own content is untouched
 
 
+def test_paths_of_others_are_taken_out():
+    info = {
+        'best_score': 3.0,
+        'best_ckpt': '/old/place/best_coco_AP_iter_3.pth',
+        'best_ckpt_a': '/home/somebody',
+        'best_ckpt_b': ['best_b_iter_3.pth'],
+        'best_ckpt_c': '..',
+        'last_ckpt': '/home/somebody',
+        'keep_ckpt_ids': [0, 3],
+    }
+    content = {
+        'state_dict': {'w': torch.ones(1)},
+        'message_hub': {'log_scalars': {}, 'runtime_info': info, 'resumed_keys': {}},
+    }
+
+    def loaded(file: str) -> dict:
+        return for_host(content, file)['message_hub']['runtime_info']
+
+    assert loaded('work/iter_4.pth') == {
+        'best_score': 3.0,
+        'best_ckpt': 'work/best_coco_AP_iter_3.pth',
+        'keep_ckpt_ids': [0, 3],
+    }
+    assert 'best_ckpt' not in loaded('https://host/iter_4.pth')
+    for odd in (5, [-1], ['../x'], [True]):
+        info['keep_ckpt_ids'] = odd
+        assert 'keep_ckpt_ids' not in loaded('work/iter_4.pth')
+
+
 def test_what_is_missing_is_named(tmp_path):
     loaded = for_host({'state_dict': {'w': torch.ones(1)}}, 'a.pth')
     with pytest.raises(CheckpointFileError, match=r"^a\.pth has no 'meta'.*--resume"):
@@ -178,6 +207,9 @@ def test_what_is_missing_is_named(tmp_path):
 def odd_contents():
     """Contents that the host would fail on, and what is said of them."""
     weights = {'state_dict': {'w': torch.ones(1)}}
+    giant = torch.zeros(1, dtype=torch.float64).expand(10**10)
+    groups = [{'params': [0]}]
+    optimizer = {'param_groups': groups, 'state': {0: {'exp_avg': giant}}}
     return {
         'list': ([1], 'type list'),
         'weights are a list': ({'state_dict': [1]}, 'type list'),
@@ -188,6 +220,29 @@ def odd_contents():
         'name that is a number': ({'state_dict': {1: torch.ones(1)}}, 'proper names'),
         'meta is a text': ({**weights, 'meta': 'x'}, "'meta'"),
         'iteration is a text': ({**weights, 'meta': {'iter': 'x'}}, "'iter'"),
+        'iteration below 0': ({**weights, 'meta': {'iter': -1}}, "'iter'"),
+        'epoch without end': ({**weights, 'meta': {'epoch': 2**40}}, "'epoch'"),
+        'seed below 0': ({**weights, 'meta': {'seed': -1}}, "'seed'"),
+        'seed of 71 bits': ({**weights, 'meta': {'seed': 2**70}}, "'seed'"),
+        'schedules are numbers': ({**weights, 'param_schedulers': [1]}, 'schedulers'),
+        'schedules of a name are a number': (
+            {**weights, 'param_schedulers': {'a': 1}},
+            'param_schedulers',
+        ),
+        'optimizer is empty': ({**weights, 'optimizer': {}}, "'optimizer'"),
+        'groups are numbers': (
+            {**weights, 'optimizer': {'param_groups': [1], 'state': {}}},
+            "'optimizer'",
+        ),
+        'optimizer with a giant': ({**weights, 'optimizer': optimizer}, 'repeat'),
+        'one of several with a giant': (
+            {**weights, 'optimizer': {'a': optimizer}},
+            'repeat',
+        ),
+        'gradient that is a giant': (
+            {**weights, 'meta': {'training_state': {'gradients': {'w': giant}}}},
+            'repeat',
+        ),
         'logs are a list': (
             {**weights, 'message_hub': {'log_scalars': []}},
             "'log_scalars'",

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what mmengine takes from a checkpoint to resume a training."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from ..checkpoint_files import CheckpointFileError
+
+# Numbers of ``meta``, and where they end: numpy takes seeds of 32 bits.
+_ENDS = {'iter': 2**40, 'epoch': 2**40, 'seed': 2**32}
+# How much more than their data the tensors of an entry may be, and what is free.
+_MOST_COPIES = 2
+_FREE_BYTES = 2**20
+
+
+def check_progress(meta: dict, name: str) -> None:
+    """Check the numbers that the host counts and draws with.
+
+    Raises:
+        CheckpointFileError: If one is out of its range; ``name`` is the file.
+    """
+    for key, end in _ENDS.items():
+        if key in meta and not 0 <= meta[key] < end:
+            raise CheckpointFileError(
+                f'{name} has a number {key!r} outside of 0 to {end}. It was not '
+                'written by a training: do not use it.'
+            )
+
+
+def check_optimizer(entry: dict, name: str) -> None:
+    """Check the state of one optimizer, or of several by their names.
+
+    Raises:
+        CheckpointFileError: If the host could not use it.
+    """
+    several = entry and all(
+        isinstance(one, dict) and 'param_groups' in one for one in entry.values()
+    )
+    for one in entry.values() if several else (entry,):
+        groups, state = one.get('param_groups'), one.get('state')
+        if not (
+            isinstance(groups, list)
+            and all(isinstance(group, dict) for group in groups)
+            and all(isinstance(group.get('params'), list) for group in groups)
+            and isinstance(state, dict)
+        ):
+            _refuse(name, 'optimizer')
+    check_sizes(entry, name, 'optimizer')
+
+
+def check_schedulers(entry: list | dict, name: str) -> None:
+    """Check the states of schedules, or lists of them by names of optimizers.
+
+    Raises:
+        CheckpointFileError: If the host could not use them.
+    """
+    for schedulers in entry.values() if isinstance(entry, dict) else (entry,):
+        if not (
+            isinstance(schedulers, list)
+            and all(isinstance(state, dict) for state in schedulers)
+        ):
+            _refuse(name, 'param_schedulers')
+
+
+def check_sizes(entry: Any, name: str, key: str) -> None:
+    """Check that tensors are about as large as their data: the host copies them.
+
+    Raises:
+        CheckpointFileError: If a few numbers stand for giants.
+    """
+    data, total = {}, 0
+    for tensor in _tensors(entry):
+        total += tensor.numel() * tensor.element_size()
+        storage = tensor.untyped_storage()
+        data[storage._cdata] = storage.nbytes()
+    if total > _MOST_COPIES * sum(data.values()) + _FREE_BYTES:
+        raise CheckpointFileError(
+            f'{name} has tensors in {key!r} that repeat a few numbers: they are made '
+            'to exhaust the memory. Do not use it.'
+        )
+
+
+def _tensors(entry: Any) -> Iterable[torch.Tensor]:
+    # It is a tree of modest depth: the reader has seen to that.
+    if isinstance(entry, torch.Tensor):
+        yield entry
+    elif isinstance(entry, (dict, list, tuple)):
+        for inner in entry.values() if isinstance(entry, dict) else entry:
+            yield from _tensors(inner)
+
+
+def _refuse(name: str, key: str) -> None:
+    raise CheckpointFileError(
+        f'{name} has an entry {key!r} that is none. Start from its weights with '
+        '`--cfg-options load_from=FILE`, without `--resume`.'
+    )
