@@ -162,7 +162,7 @@ def test_the_names_of_the_types_come_from_the_checkpoint_first(tiny, tmp_path):
     own = onnx_file.load_whole(config, tmp_path / 'own.pth')
     assert own.dataset_meta['dataset_name'] == 'by hand'
     assert not own.training
-    del config.train_dataloader
+    config.pop('train_dataloader')
     with pytest.raises(ValueError, match='train_dataloader'):
         onnx_file.load_whole(config, tiny.checkpoint)
 
