@@ -31,7 +31,7 @@ RANDOM = {
     "fractions as torch's": dict(torch=torch.ones(5056)),
     "short one of torch's": dict(torch=torch.ones(9, dtype=torch.uint8)),
     "no tensor as the GPU's": dict(cuda=5),
-    "a giant as the GPU's": dict(cuda=GIANT.to(torch.uint8)),
+    "a giant as the GPU's": dict(cuda=torch.zeros(1, dtype=torch.uint8).expand(10**10)),
 }
 OTHERS = {
     'number': 5,
