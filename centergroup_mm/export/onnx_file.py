@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,30 @@ from torch.export import Dim
 from ..conversion.weights import read_weights
 from ..files import check_free, write_together
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
+from ..runtime import ImageError, read_image
 from ..runtime.description import INPUTS, OUTPUTS
+from ..runtime.media import find_sources
 from . import rtmo_layout
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels
-from .verification import HALF, SINGLE, as_rows, cases, example, verify
+from .verification import (
+    HALF,
+    PICTURES_SCORE,
+    SINGLE,
+    as_rows,
+    cases,
+    example,
+    from_pictures,
+    verify,
+)
 
 # Written out. With 20, torch's default, GridSample takes modes that TensorRT reads as
 # "nearest"; with 23 there is an Attention node that ONNX Runtime refuses.
 OPSET = 18
 LAYOUTS = ('poses', 'rtmo')
 EXAMPLE_BATCH = 2
+# That are compared: as many as the batches hold.
+MAX_PICTURES = 7
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ def export_onnx(
     layout: str = 'poses',
     license_of_weights: str | None = None,
     overwrite: bool = False,
+    pictures: Sequence[str | Path] = (),
 ) -> Export:
     """Write a model of CenterGroup or CenterNet as one ONNX file, and check it.
 
@@ -77,9 +92,13 @@ def export_onnx(
         layout (str): ``poses``, as above, or ``rtmo``, see :class:`RtmoLayout`.
         license_of_weights (str, optional): Goes into the file.
         overwrite (bool): Whether files that are already there may be replaced.
+        pictures (Sequence[str | Path]): Images, or folders of them, to compare poses
+            on, of what the model knows. Without, pictures at random are drawn, on which
+            the poses of a trained model may be chance.
 
     Raises:
         FileExistsError: If there is such a file.
+        ImageError: If a picture is no image.
         CheckpointMismatchError: If weights are missing or do not fit.
         ValueError: If the model cannot be exported.
         VerificationError: If the graph finds other poses than the model.
@@ -87,6 +106,7 @@ def export_onnx(
     if layout not in LAYOUTS:
         raise ValueError(f'Expected a layout of {LAYOUTS}, got {layout!r}.')
     target = Path(target)
+    draw = partial(from_pictures, _read(pictures)) if pictures else example
     report = target.with_suffix('.report.json')
     check_free((target, report), overwrite)
     config = Config.fromfile(str(config))
@@ -105,11 +125,22 @@ def export_onnx(
     content = to_onnx(
         graph, smallest, description.size_factor, properties(description), layout
     )
+    limits = HALF if half else SINGLE
+    if pictures:
+        limits = limits._replace(score=max(limits.score, PICTURES_SCORE))
     checked = verify(
         lambda *inputs: run_torch(graph, *inputs),
         session_runner(content, layout),
-        list(cases(smallest, description.size_factor, description.input_side)),
-        HALF if half else SINGLE,
+        list(
+            cases(
+                # As large as in testing, or people in them are too small to be found.
+                description.input_side if pictures else smallest,
+                description.size_factor,
+                description.input_side,
+            )
+        ),
+        limits,
+        draw,
     )
     facts = dict(
         model=target.name,
@@ -120,12 +151,22 @@ def export_onnx(
         opset=OPSET,
         versions={m.__name__: m.__version__ for m in (torch, onnx, onnxruntime)},
         megabytes=round(len(content) / 1e6, 2),
-        limits=(HALF if half else SINGLE)._asdict(),
+        limits=limits._asdict(),
         verified=as_rows(checked),
     )
     text = json.dumps(facts, indent=2) + '\n'
     write_together({target: content, report: text.encode()}, overwrite)
     return Export(target, report, facts)
+
+
+def _read(pictures: Sequence[str | Path]) -> list[np.ndarray]:
+    """The first of the images, uint8 (H, W, 3), RGB."""
+    sources, _ = find_sources([Path(place) for place in pictures])
+    paths = [source.path for source in sources if not source.is_video]
+    if not paths:
+        raise ImageError(f'There is no image in {", ".join(map(str, pictures))}.')
+    images = [read_image(path)[..., ::-1] for path in paths[:MAX_PICTURES]]
+    return [np.ascontiguousarray(image) for image in images]
 
 
 def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
