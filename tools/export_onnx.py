@@ -34,6 +34,13 @@ def main(argv: list[str] | None = None) -> int:
         '--license', help='of the weights, a short name or URL; goes into the file'
     )
     parser.add_argument(
+        '--images',
+        nargs='+',
+        default=(),
+        help='images, or folders of them, to compare poses on: of what the model knows '
+        '(default: pictures at random, where a trained model may see nobody)',
+    )
+    parser.add_argument(
         '--overwrite', action='store_true', help='replace files that are there'
     )
     args = parser.parse_args(argv)
@@ -52,6 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             layout=args.layout,
             license_of_weights=args.license,
             overwrite=args.overwrite,
+            pictures=args.images,
         )
         for row in done.content['verified']:
             print(

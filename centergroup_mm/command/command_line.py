@@ -120,10 +120,10 @@ def demo(args: argparse.Namespace) -> int:
     from ..runtime import DEMO_MODEL, PoseModel
     from .demo import show_demo
 
-    poses, drawn = show_demo(PoseModel(DEMO_MODEL), args.out, args.number)
+    poses = show_demo(PoseModel(DEMO_MODEL), args.out, args.number)
     print(
-        f'{args.out}: {drawn} people were drawn, {len(poses)} poses found by a model '
-        'that knows drawn people only.'
+        f'{args.out}: {len(poses)} people found, by a model that knows drawn people '
+        'only.'
     )
     return 0
 

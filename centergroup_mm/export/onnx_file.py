@@ -27,11 +27,22 @@ from torch.export import Dim
 
 from ..files import check_free, write_together
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
+from ..runtime import ImageError, read_image
 from ..runtime.description import INPUTS, OUTPUTS
+from ..runtime.media import find_sources
 from . import rtmo_layout
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels
-from .verification import HALF, SINGLE, as_rows, cases, example, verify
+from .verification import (
+    HALF,
+    PICTURES_SCORE,
+    SINGLE,
+    as_rows,
+    cases,
+    example,
+    from_pictures,
+    verify,
+)
 
 # Written out. With 20, torch's default, GridSample takes modes that TensorRT reads as
 # "nearest"; with 23 there is an Attention node that ONNX Runtime refuses.
@@ -40,6 +51,8 @@ LAYOUTS = ('poses', 'rtmo')
 EXAMPLE_BATCH = 2
 # Under this name the exporter notes the modules that a node lies in, outermost first.
 SCOPES = 'pkg.torch.onnx.name_scopes'
+# That are compared: as many as the batches hold.
+MAX_PICTURES = 7
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,7 @@ def export_onnx(
     layout: str = 'poses',
     license_of_weights: str | None = None,
     overwrite: bool = False,
+    pictures: Sequence[str | Path] = (),
 ) -> Export:
     """Write a model of CenterGroup or CenterNet as one ONNX file, and check it.
 
@@ -83,9 +97,13 @@ def export_onnx(
         layout (str): ``poses``, as above, or ``rtmo``, see :class:`RtmoLayout`.
         license_of_weights (str, optional): Goes into the file.
         overwrite (bool): Whether files that are already there may be replaced.
+        pictures (Sequence[str | Path]): Images, or folders of them, to compare poses
+            on, of what the model knows. Without, pictures at random are drawn, on which
+            the poses of a trained model may be chance.
 
     Raises:
         FileExistsError: If there is such a file.
+        ImageError: If a picture is no image.
         CheckpointMismatchError: If weights are missing or do not fit.
         ValueError: If the model cannot be exported.
         VerificationError: If the graph finds other poses than the model.
@@ -93,6 +111,7 @@ def export_onnx(
     if layout not in LAYOUTS:
         raise ValueError(f'Expected a layout of {LAYOUTS}, got {layout!r}.')
     target = Path(target)
+    draw = partial(from_pictures, _read(pictures)) if pictures else example
     report = target.with_suffix('.report.json')
     check_free((target, report), overwrite)
     config = Config.fromfile(str(config))
@@ -112,11 +131,21 @@ def export_onnx(
         graph, smallest, description.size_factor, properties(description), layout
     )
     limits = HALF if half else SINGLE
+    if pictures:
+        limits = limits._replace(score=max(limits.score, PICTURES_SCORE))
     checked = verify(
         partial(run_torch, graph),
         session_runner(content, layout),
-        list(cases(smallest, description.size_factor, description.input_side)),
+        list(
+            cases(
+                # As large as in testing, or people in them are too small to be found.
+                description.input_side if pictures else smallest,
+                description.size_factor,
+                description.input_side,
+            )
+        ),
         limits,
+        draw,
     )
     facts = dict(
         model=target.name,
@@ -133,6 +162,16 @@ def export_onnx(
     text = json.dumps(facts, indent=2) + '\n'
     write_together({target: content, report: text.encode()}, overwrite)
     return Export(target, report, facts)
+
+
+def _read(pictures: Sequence[str | Path]) -> list[np.ndarray]:
+    """The first of the images, uint8 (H, W, 3), RGB."""
+    sources, _ = find_sources([Path(place) for place in pictures])
+    paths = [source.path for source in sources if not source.is_video]
+    if not paths:
+        raise ImageError(f'There is no image in {", ".join(map(str, pictures))}.')
+    images = [read_image(path)[..., ::-1] for path in paths[:MAX_PICTURES]]
+    return [np.ascontiguousarray(image) for image in images]
 
 
 def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:

@@ -10,6 +10,7 @@ from centergroup_mm.export.verification import (
     cases,
     compare,
     example,
+    from_pictures,
     verify,
 )
 
@@ -109,3 +110,28 @@ def test_examples_have_padding_and_several_sizes():
     sizes = list(cases(128, 64, 512))
     assert {batch for batch, _, _ in sizes} == {1, 2, 3}
     assert all(side % 64 == 0 for _, *size in sizes for side in size)
+
+
+def test_pictures_are_placed_as_large_as_they_fit():
+    pictures = [
+        np.full((40, 80, 3), 100, np.uint8),
+        np.full((50, 20, 3), 200, np.uint8),
+    ]
+    images, inside = from_pictures(pictures, 3, 64, 128, seed=1)
+    assert images.shape == (3, 3, 64, 128)
+    # The second comes first, by the seed: 25 x 64 pixels.
+    assert inside[:, 0].sum((1, 2)).tolist() == [25 * 64, 128 * 64, 25 * 64]
+    for image, mask, value in zip(images, inside[:, 0], (200, 100, 200), strict=True):
+        assert (image[:, mask] == value).all()
+        assert (image[:, ~mask] == 0).all()
+
+
+def test_images_that_are_given_are_compared(poses):
+    seen = []
+
+    def draw(*facts):
+        seen.append(facts)
+        return example(*facts)
+
+    verify(lambda *_: poses, lambda *_: poses, [(1, 64, 128)], SINGLE, draw)
+    assert seen == [(1, 64, 128, 1)]
