@@ -5,9 +5,14 @@
 # tokens that know their scores; keypoints at the top of their peaks.
 _base_ = ['centergroup_tiny.py']
 
+codec = dict(fine_centers=True, center_kernel=3, newton_sigma=2.5)
+train_pipeline = _base_.train_pipeline
+train_pipeline[3].encoder.update(codec)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
 model = dict(
     head=dict(
-        decoder=dict(fine_centers=True, center_kernel=3, newton_sigma=2.5),
+        decoder=codec,
         tokenizer=dict(scores=True),
         grouping=dict(speakers=(0, 5, 6, 11, 12)),
         oks_loss=dict(type='ExpectedOKSLoss', weight=0.5),
