@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes with two images each learn what one process learns from four."""
 
+import os
+import traceback
+
 import pytest
 import torch
 import torch.distributed as dist
 from mmengine.model import MMDistributedDataParallel
+
+pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
 RELEASED = {
     'head.tokenizer.shared_cnn': False,
@@ -60,19 +65,22 @@ def run_rank(rank, model, batch, folder):
 
 
 def run_two(model, batch, folder):
-    """Run both processes and wait for them."""
-    # Not by fork: where another test has used torch's gradients on a second thread, a
-    # forked process cannot compute any.
-    context = torch.multiprocessing.get_context('spawn')
-    children = [
-        context.Process(target=run_rank, args=(rank, model, batch, folder))
-        for rank in range(2)
-    ]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    assert [child.exitcode for child in children] == [0, 0]
+    """Fork both processes, as the host's data loaders do, and wait for them."""
+    children = []
+    for rank in range(2):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                run_rank(rank, model, batch, folder)
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert codes == [0, 0]
     return [torch.load(folder / f'{rank}.pt') for rank in range(2)]
 
 
