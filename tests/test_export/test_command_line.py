@@ -155,7 +155,7 @@ def test_a_bad_image_is_a_line(name, message, command, bad_files, tiny):
         ('image.onnx', 'cannot be read as an ONNX model'),
         ('empty.onnx', 'cannot be read as an ONNX model'),
         ('other.onnx', 'is an ONNX model of something else'),
-        ('version.onnx', 'written by centergroup_mm 9.9'),
+        ('version.onnx', "written by centergroup_mm '9.9'"),
     ],
 )
 def test_a_bad_model_is_a_line(name, message, command, bad_files):
