@@ -65,6 +65,13 @@ class NamedEntries(dict):
     def __init__(self, entries: Mapping, file: str) -> None:
         super().__init__(entries)
         self.file = file
+        # What a resumed training would fail on; for others the weights are good.
+        self.unusable: dict[str, CheckpointFileError] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.unusable:
+            raise self.unusable[key]
+        return super().__getitem__(key)
 
     def __missing__(self, key: str) -> Any:
         raise MissingEntryError(
@@ -91,7 +98,8 @@ def for_host(content: Any, file: str) -> NamedEntries:
         file (str): The file, for messages.
 
     Raises:
-        CheckpointFileError: If an entry is not what the host expects under its name.
+        CheckpointFileError: If an entry is not what the host expects under its name; for
+            the state of optimizers and schedules once it is asked for.
     """
     name = shown_name(file)
     if not isinstance(content, dict):
@@ -106,10 +114,12 @@ def for_host(content: Any, file: str) -> NamedEntries:
         checkpoint['meta'] = {}
     _check_types(checkpoint, _ENTRY_TYPES, name)
     _check_weights(checkpoint, name)
-    if 'optimizer' in checkpoint:
-        check_optimizer(checkpoint['optimizer'], name)
-    if 'param_schedulers' in checkpoint:
-        check_schedulers(checkpoint['param_schedulers'], name)
+    checks = dict(optimizer=check_optimizer, param_schedulers=check_schedulers)
+    for key in checks.keys() & checkpoint.keys():
+        try:
+            checks[key](checkpoint[key], name)
+        except CheckpointFileError as error:
+            checkpoint.unusable[key] = error
     if 'meta' in checkpoint:
         checkpoint['meta'] = _meta_for_host(checkpoint['meta'], name)
     if 'message_hub' in checkpoint:

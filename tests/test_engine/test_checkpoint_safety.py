@@ -258,8 +258,16 @@ def odd_contents():
 def test_odd_content_is_named(kind):
     content, message = odd_contents()[kind]
     with pytest.raises(CheckpointFileError, match=message) as raised:
-        for_host(content, 'a.pth')
+        loaded = for_host(content, 'a.pth')
+        # As a resumed training does.
+        for key in loaded:
+            loaded[key]
     assert str(raised.value).startswith('a.pth ')
+
+
+def test_weights_are_usable_beside_an_odd_optimizer():
+    content = {'state_dict': {'w': torch.ones(1)}, 'optimizer': {'state': 5}}
+    assert for_host(content, 'a.pth')['state_dict']['w'] == 1
     assert '\n' not in str(raised.value)
 
 
