@@ -98,8 +98,8 @@ def for_host(content: Any, file: str) -> NamedEntries:
         file (str): The file, for messages.
 
     Raises:
-        CheckpointFileError: If an entry is not what the host expects under its name; for
-            the state of optimizers and schedules once it is asked for.
+        CheckpointFileError: If an entry is not what the host expects under its name.
+            The state of optimizers and schedules is refused once it is asked for.
     """
     name = shown_name(file)
     if not isinstance(content, dict):

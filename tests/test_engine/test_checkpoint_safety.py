@@ -263,12 +263,12 @@ def test_odd_content_is_named(kind):
         for key in loaded:
             loaded[key]
     assert str(raised.value).startswith('a.pth ')
+    assert '\n' not in str(raised.value)
 
 
 def test_weights_are_usable_beside_an_odd_optimizer():
     content = {'state_dict': {'w': torch.ones(1)}, 'optimizer': {'state': 5}}
     assert for_host(content, 'a.pth')['state_dict']['w'] == 1
-    assert '\n' not in str(raised.value)
 
 
 COCO_META = dict(
