@@ -19,7 +19,13 @@ from centergroup_mm.lab.runtimes.compare import (
     summarize,
     time_in_turn,
 )
-from centergroup_mm.lab.runtimes.shares import MADE, PARTS, REST, part_of
+from centergroup_mm.lab.runtimes.shares import (
+    MADE,
+    PARTS,
+    REST,
+    original_name,
+    part_of,
+)
 from centergroup_mm.runtime.description import OUTPUTS
 
 SIZE = (256, 192)
@@ -74,6 +80,18 @@ def test_nodes_belong_to_parts(scopes, part):
     assert part_of(scopes) == part
 
 
+@pytest.mark.parametrize(
+    ('name', 'before'),
+    [
+        ('node_add_3', 'node_add_3'),
+        ('relu_1_nchwc', 'relu_1'),
+        ('node_MatMul_4445/MatMulScaleFusion/', 'node_MatMul_4445'),
+    ],
+)
+def test_merged_nodes_are_known_by_what_they_were(name, before):
+    assert original_name(name) == before
+
+
 def test_shares_are_of_all_parts(tiny):
     images = drawn_images(1, SIZE, 'val')
     content = tiny.file.read_bytes()
@@ -81,6 +99,8 @@ def test_shares_are_of_all_parts(tiny):
     assert set(shares) == {*PARTS, REST, MADE}
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
     assert all(share > 0 for part, share in shares.items() if part != MADE)
+    # Convolutions are merged, and found again.
+    assert shares[MADE] < shares['backbone']
 
 
 def test_convolutions_alone_are_quantized(tiny):

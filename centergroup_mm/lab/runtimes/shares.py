@@ -23,7 +23,8 @@ PARTS = {
 }
 # Enlarging, suppression, the best pixels, reading of maps: what is in no module.
 REST = 'maps and candidates'
-# Nodes that ONNX Runtime made itself, as copies between memory formats.
+# Nodes that ONNX Runtime made itself, as copies between memory formats and layer norms
+# with the sum before them.
 MADE = 'made by ONNX Runtime'
 KERNEL = '_kernel_time'
 
@@ -36,13 +37,23 @@ def part_of(scopes: list[str]) -> str:
     return REST
 
 
-def parts_by_node(proto: onnx.ModelProto) -> dict[str, str]:
-    """Part of every node, by its name."""
+def parts_by_name(proto: onnx.ModelProto) -> dict[str, str]:
+    """Part of every node, by its name and by the names of its outputs."""
     parts = {}
     for node in proto.graph.node:
         scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES)
-        parts[node.name] = part_of(ast.literal_eval(scopes) if scopes else [])
+        part = part_of(ast.literal_eval(scopes) if scopes else [])
+        parts |= dict.fromkeys((node.name, *node.output), part)
     return parts
+
+
+def original_name(name: str) -> str:
+    """Name that a node had, or that its output had, before ONNX Runtime merged it.
+
+    ``OUTPUT_nchwc`` computes on blocks of channels; ``NODE/RULE/`` is the work of a
+    rule that merges nodes.
+    """
+    return name.split('/')[0].removesuffix('_nchwc')
 
 
 def measure_shares(
@@ -60,7 +71,7 @@ def measure_shares(
     Returns:
         dict[str, float]: Sums to 1.
     """
-    parts = parts_by_node(onnx.load_from_string(content))
+    parts = parts_by_name(onnx.load_from_string(content))
     with TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -81,6 +92,6 @@ def measure_shares(
     totals = dict.fromkeys((*PARTS, REST, MADE), 0.0)
     for name, durations in runs_of.items():
         # Without the first run, in which memory is got.
-        totals[parts.get(name, MADE)] += sum(durations[1:])
+        totals[parts.get(original_name(name), MADE)] += sum(durations[1:])
     whole = sum(totals.values())
     return {part: round(total / whole, 4) for part, total in totals.items()}
