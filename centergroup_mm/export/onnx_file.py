@@ -291,9 +291,15 @@ def run_torch(
     return [output.numpy() for output in outputs]
 
 
-def session_runner(content: bytes, layout: str = 'poses'):
+def session_runner(
+    content: bytes,
+    layout: str = 'poses',
+    options: onnxruntime.SessionOptions | None = None,
+):
     """ONNX Runtime on the content of a file, from images and masks to poses."""
-    session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
+    session = onnxruntime.InferenceSession(
+        content, options, providers=['CPUExecutionProvider']
+    )
 
     def run(images: np.ndarray, inside: np.ndarray) -> Sequence[np.ndarray]:
         if layout == 'rtmo':

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 
 from ...export.graph import PosesFromPixels
-from ...export.onnx_file import load_whole, run_torch
+from ...export.onnx_file import load_whole, run_torch, session_runner
 from ...runtime.description import INPUTS, OUTPUTS
 from .quantize import quantize_convolutions
 
@@ -59,18 +59,11 @@ def in_torch(
     return partial(run_torch, graph)
 
 
-def in_onnx_runtime(content: bytes, threads: int) -> Engine:
-    """A file's content in ONNX Runtime on a CPU."""
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Options of ONNX Runtime on so many threads of a CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        content, options, providers=['CPUExecutionProvider']
-    )
-
-    def run(*arrays: np.ndarray) -> Sequence[np.ndarray]:
-        return session.run(list(OUTPUTS), dict(zip(INPUTS, arrays, strict=True)))
-
-    return run
+    return options
 
 
 def in_openvino(content: bytes, threads: int) -> Engine:
@@ -122,7 +115,7 @@ def build(
     if kind == 'int8':
         content = quantize_convolutions(content, calibration)
     if kind in ('onnxruntime', 'int8'):
-        return in_onnx_runtime(content, threads)
+        return session_runner(content, options=session_options(threads))
     if kind == 'openvino':
         return in_openvino(content, threads)
     return in_torch(kind, config, checkpoint, flip_indices)

@@ -12,6 +12,7 @@ import onnxruntime
 
 from ...export.onnx_file import SCOPES
 from ...runtime.description import INPUTS
+from .engines import session_options
 
 # Parts by the modules whose nodes they are, the first that fits.
 PARTS = {
@@ -73,8 +74,7 @@ def measure_shares(
     """
     parts = parts_by_name(onnx.load_from_string(content))
     with TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options = session_options(threads)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, 'profile'))
         session = onnxruntime.InferenceSession(
