@@ -94,7 +94,7 @@ class ExactResumeHook(Hook):
             self._state = checkpoint['meta'].get('training_state')
             if self._state is not None:
                 check_training_state(self._state, bare_model(runner), name)
-            if self._state is None:
+            else:
                 runner.logger.warning(
                     'The checkpoint holds no states of random generators: augmentation '
                     'and dropout go on with others than without the interruption.'

@@ -30,7 +30,7 @@ def merge_attention(
     """
     original, mirrored = _in_frame_of_original(attention, flip_indices)
     visibility, mirrored_visibility = split_views(visibility.float())
-    surer = mirrored_visibility[:, :, flip_indices] > visibility
+    surer = swap_types(mirrored_visibility, flip_indices, 2) > visibility
     return torch.where(surer[..., None, None], mirrored, original).flatten(-2)
 
 
