@@ -41,6 +41,16 @@ def device(request: pytest.FixtureRequest) -> torch.device:
     return torch.device(request.config.getoption('--device'))
 
 
+@pytest.fixture(autouse=True, scope='session')
+def autograd_without_devices() -> None:
+    """Start torch's autograd before any export.
+
+    An export pretends that there is a GPU. Were that what the first gradient of a
+    process meets, no fork of the process could compute gradients any more.
+    """
+    torch.ones((), requires_grad=True).backward()
+
+
 @pytest.fixture(autouse=True, scope='module')
 def no_leftover_giants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Remove checkpoints of full width after each module: they fill a small disk."""
