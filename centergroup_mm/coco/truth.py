@@ -67,8 +67,25 @@ class Truth:
 
     @property
     def skeleton(self) -> list[tuple[int, int]]:
-        """Pairs of keypoint types to connect, from 0; none where the file has none."""
-        return [(a - 1, b - 1) for a, b in self.category.get('skeleton', [])]
+        """Pairs of keypoint types to connect, from 0; none where the file has none.
+
+        Raises:
+            ValueError: If the file has something else there.
+        """
+        links = self.category.get('skeleton') or []
+        numbers = range(1, self.num_keypoints + 1)
+        if not isinstance(links, list) or not all(
+            isinstance(link, list)
+            and len(link) == 2
+            and all(type(end) is int and end in numbers for end in link)
+            for link in links
+        ):
+            raise ValueError(
+                f'{self.ann_file}: "skeleton" of its category is {short_repr(links)}; '
+                f'expected pairs of keypoint numbers from 1 to {self.num_keypoints}. '
+                'Correct it or leave it out.'
+            )
+        return [(a - 1, b - 1) for a, b in links]
 
     def __getitem__(self, image_id: int) -> ImageTruth:
         return self.images[image_id]

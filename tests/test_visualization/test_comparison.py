@@ -62,6 +62,24 @@ def test_annotations_become_people_and_regions(crowd):
     assert {a['image_id'] for a in truth.annotations} == {7, 14}
 
 
+@pytest.mark.parametrize('links', [None, []])
+def test_a_file_need_not_say_what_to_connect(crowd, links):
+    content = json.loads(crowd.read_text())
+    content['categories'][0]['skeleton'] = links
+    crowd.write_text(json.dumps(content))
+    assert most_crowded(crowd, 1).skeleton == []
+
+
+@pytest.mark.parametrize('links', ['x', [[1, 2, 1]], [[0, 1]], [[1, 3]], [[1, 2.0]]])
+def test_links_of_something_else_are_refused(crowd, links):
+    content = json.loads(crowd.read_text())
+    content['categories'][0]['skeleton'] = links
+    crowd.write_text(json.dumps(content))
+    truth = most_crowded(crowd, 1)
+    with pytest.raises(ValueError, match='val.json: "skeleton" .* from 1 to 2'):
+        _ = truth.skeleton
+
+
 def test_a_file_without_crowd_index_is_refused(crowd):
     content = json.loads(crowd.read_text())
     del content['images'][2]['crowdIndex']
