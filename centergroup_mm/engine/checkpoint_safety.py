@@ -25,6 +25,7 @@ from ..checkpoint_files import (
     shown_name,
 )
 from .entry_checks import (
+    check_log,
     check_optimizer,
     check_progress,
     check_schedulers,
@@ -126,6 +127,7 @@ def for_host(content: Any, file: str) -> NamedEntries:
         hub = dict(checkpoint['message_hub'])
         _check_types(hub, dict.fromkeys(_LOG_ENTRIES, dict), name)
         _check_names(hub.get('log_scalars', {}), 'values of its log', name)
+        check_log(hub, name)
         checkpoint['message_hub'] = NamedEntries(hub, name)
         if 'runtime_info' in hub:
             hub['runtime_info'] = own_files(

@@ -229,6 +229,24 @@ def odd_contents():
             {**weights, 'param_schedulers': {'a': 1}},
             'param_schedulers',
         ),
+        'a schedule with another step function': (
+            {**weights, 'param_schedulers': [{'step': 'x'}]},
+            'param_schedulers',
+        ),
+        'a schedule with a text as its step': (
+            {**weights, 'param_schedulers': [{'last_step': 'x'}]},
+            'param_schedulers',
+        ),
+        'a rate is a text': (
+            {
+                **weights,
+                'optimizer': {
+                    'param_groups': [{'params': [0], 'lr': 'x'}],
+                    'state': {},
+                },
+            },
+            "'optimizer'",
+        ),
         'optimizer is empty': ({**weights, 'optimizer': {}}, "'optimizer'"),
         'groups are numbers': (
             {**weights, 'optimizer': {'param_groups': [1], 'state': {}}},
@@ -246,6 +264,14 @@ def odd_contents():
         'logs are a list': (
             {**weights, 'message_hub': {'log_scalars': []}},
             "'log_scalars'",
+        ),
+        'the best score is a text': (
+            {**weights, 'message_hub': {'runtime_info': {'best_score_AP': 'x'}}},
+            "'message_hub'",
+        ),
+        'what to resume is said by a number': (
+            {**weights, 'message_hub': {'resumed_keys': {'loss': 5}}},
+            "'message_hub'",
         ),
         'a log that clears the screen': (
             {**weights, 'message_hub': {'log_scalars': {'loss\x1b[2J': None}}},
