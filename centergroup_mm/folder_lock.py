@@ -82,7 +82,8 @@ class FolderLock:
             if error.errno not in (errno.ELOOP, errno.ENXIO):
                 raise
             raise self._no_lock() from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             os.close(descriptor)
             raise self._no_lock()
         return descriptor

@@ -197,11 +197,12 @@ def test_notes_that_are_no_texts_are_none(tmp_path):
         assert not is_whole(path)
 
 
-def test_a_lock_that_is_a_link_is_not_written_to(tmp_path):
+@pytest.mark.parametrize('link', [os.symlink, os.link])
+def test_a_lock_that_is_a_link_is_not_written_to(tmp_path, link):
     victim, folder = tmp_path / 'victim', tmp_path / 'work'
     folder.mkdir()
     victim.write_text('precious')
-    (folder / '.lock').symlink_to(victim)
+    link(victim, folder / '.lock')
     with pytest.raises(OSError, match=r'\.lock is a link'):
         FolderLock(folder, '').acquire()
     assert victim.read_text() == 'precious'
