@@ -17,7 +17,8 @@ import pyarrow
 import ray
 
 from centergroup_mm.command.image_files import find_in_files
-from centergroup_mm.command.shards import list_files, table_of_rows
+from centergroup_mm.command.rows import table_of_rows
+from centergroup_mm.command.shards import list_files
 from centergroup_mm.runtime import PoseModel
 
 

@@ -8,23 +8,20 @@ it is whole.
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..files import write_together
 from ..folder_lock import FolderLock
 from ..runtime import PoseModel
 from ..version import __version__
 from .image_files import CHUNK, find_in_files
-
-if TYPE_CHECKING:
-    import pyarrow
+from .rows import as_line, as_parquet, read_lines
 
 _SETTINGS, _JOURNAL = 'settings.json', 'journal.jsonl'
 
@@ -184,10 +181,10 @@ def _former_rows(out: Path, work: Path, shard: Shard, settings: dict) -> dict:
     whole, begun = out / f'{shard.name}.json', work / _SETTINGS
     if whole.is_file():
         _check_same(whole, json.loads(whole.read_text())['settings'], settings)
-        rows.update(_read_lines(whole.with_suffix('.jsonl')))
+        rows.update(read_lines(whole.with_suffix('.jsonl')))
     if begun.is_file():
         _check_same(begun, json.loads(begun.read_text()), settings)
-        rows.update(_read_lines(work / _JOURNAL))
+        rows.update(read_lines(work / _JOURNAL))
     return rows
 
 
@@ -208,7 +205,7 @@ def _add_rows(
                 model, [own[name] for name in names], settings['score_thr']
             )
             new = [image.as_row(name) for name, image in zip(names, found, strict=True)]
-            file.write(b''.join(map(_line, new)))
+            file.write(b''.join(map(as_line, new)))
             file.flush()
             os.fsync(file.fileno())
             yield from new
@@ -216,10 +213,10 @@ def _add_rows(
 
 def _write(out: Path, shard: Shard, settings: dict, rows: Sequence[dict]) -> None:
     lines = out / f'{shard.name}.jsonl'
-    contents = {lines: b''.join(map(_line, rows))}
+    contents = {lines: b''.join(map(as_line, rows))}
     # Some of its versions do not go with the NumPy of the host.
     with contextlib.suppress(ImportError):
-        contents[lines.with_suffix('.parquet')] = _as_parquet(rows)
+        contents[lines.with_suffix('.parquet')] = as_parquet(rows)
     # Last, for it says that the others are whole.
     said = json.dumps(dict(settings=settings, files=len(rows)), indent=1)
     contents[lines.with_suffix('.json')] = said.encode()
@@ -247,55 +244,3 @@ def _check_same(path: Path, before: dict, now: dict) -> None:
             f'{path} is of {name} {before.get(name)}, not {now[name]}: a shard has one '
             'model and threshold. Remove it or choose another --out.'
         )
-
-
-def _line(row: dict) -> bytes:
-    return json.dumps(row, separators=(',', ':')).encode() + b'\n'
-
-
-def _read_lines(path: Path) -> dict[str, dict]:
-    """Rows by name; what a killed process left of another line is cut off."""
-    rows: dict[str, dict] = {}
-    if not path.is_file():
-        return rows
-    end = 0
-    with open(path, 'rb+') as file:
-        for line in file:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                break
-            if not line.endswith(b'\n'):
-                break
-            rows[row['file_name']] = row
-            end += len(line)
-        file.truncate(end)
-    return rows
-
-
-def table_of_rows(rows: Sequence[dict]) -> 'pyarrow.Table':
-    """Rows of :meth:`ImageFile.as_row` as a table.
-
-    Raises:
-        ImportError: If pyarrow is not installed or does not go with NumPy.
-    """
-    import pyarrow
-
-    numbers = pyarrow.list_(pyarrow.float32())
-    kinds = dict(
-        file_name=pyarrow.string(),
-        error=pyarrow.string(),
-        width=pyarrow.int32(),
-        height=pyarrow.int32(),
-        keypoints=pyarrow.list_(numbers),
-        scores=numbers,
-    )
-    return pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds))
-
-
-def _as_parquet(rows: Sequence[dict]) -> bytes:
-    from pyarrow import parquet
-
-    buffer = io.BytesIO()
-    parquet.write_table(table_of_rows(rows), buffer)
-    return buffer.getvalue()

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..checkpoint_files import (
     CheckpointFileError,
     known_dataset_meta,
+    memory_of,
     safetensors_bytes,
     shown_name,
 )
@@ -122,7 +123,9 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
             'a checkpoint of this package; convert a released one first.'
         )
     weights = in_own_memory(drop_unused_modules(weights), name)
-    needed, memory = sum(w.nbytes for w in weights.values()), _memory_of(weights)
+    # Safetensors writes shared memory once per weight.
+    needed = sum(weight.nbytes for weight in weights.values())
+    memory = memory_of(weights.values())
     if needed > LARGEST_MULTIPLE * memory:
         raise CheckpointFileError(
             f'{name} has weights that repeat a few numbers: {needed:,} bytes made of '
@@ -135,12 +138,6 @@ def _own_weights(checkpoint: Any, name: str) -> dict[str, Tensor]:
             'checkpoint.'
         )
     return weights
-
-
-def _memory_of(weights: Mapping[str, Tensor]) -> int:
-    """Bytes of the storages, each counted once: safetensors writes one per weight."""
-    storages = [weight.untyped_storage() for weight in weights.values()]
-    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def _dataset_meta(checkpoint: dict, name: str) -> dict | None:

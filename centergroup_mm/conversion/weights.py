@@ -13,6 +13,7 @@ from ..checkpoint_files import (
     URL_PREFIXES,
     CheckpointFileError,
     download,
+    memory_of,
     not_finite,
     read_checkpoint,
     shown_name,
@@ -85,11 +86,7 @@ def in_own_memory(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]
         for key, weight in weights.items()
         if weight.untyped_storage().nbytes() > weight.nbytes
     }
-    wholes = {
-        weight.untyped_storage().data_ptr(): weight.untyped_storage().nbytes()
-        for weight in parts.values()
-    }
-    if sum(weight.nbytes for weight in parts.values()) > sum(wholes.values()):
+    if sum(weight.nbytes for weight in parts.values()) > memory_of(parts.values()):
         raise CheckpointFileError(
             f'{name} has weights that overlap each other in memory. Save copies of '
             'them: torch.save({key: weight.clone() for key, weight in ...}, FILE).'

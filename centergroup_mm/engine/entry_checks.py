@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.optim import _ParamScheduler
 
-from ..checkpoint_files import CheckpointFileError
+from ..checkpoint_files import CheckpointFileError, memory_of
 
 # Numbers of ``meta``, and where they end: numpy takes seeds of 32 bits.
 _ENDS = {'iter': 2**40, 'epoch': 2**40, 'seed': 2**32}
@@ -96,12 +96,9 @@ def check_sizes(entry: Any, name: str, key: str) -> None:
     Raises:
         CheckpointFileError: If a few numbers stand for giants.
     """
-    data, total = {}, 0
-    for tensor in _tensors(entry):
-        total += tensor.numel() * tensor.element_size()
-        storage = tensor.untyped_storage()
-        data[storage._cdata] = storage.nbytes()
-    if total > _MOST_COPIES * sum(data.values()) + _FREE_BYTES:
+    tensors = [*_tensors(entry)]
+    total = sum(tensor.nbytes for tensor in tensors)
+    if total > _MOST_COPIES * memory_of(tensors) + _FREE_BYTES:
         raise CheckpointFileError(
             f'{name} has tensors in {key!r} that repeat a few numbers: they are made '
             'to exhaust the memory. Do not use it.'

@@ -33,6 +33,7 @@ from ..runtime.media import find_sources
 from . import rtmo_layout
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels
+from .runners import run_torch, session_runner
 from .verification import (
     HALF,
     PICTURES_SCORE,
@@ -280,34 +281,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-@torch.no_grad()
-def run_torch(
-    graph: nn.Module, images: np.ndarray, inside: np.ndarray
-) -> Sequence[np.ndarray]:
-    """The model itself, from arrays to arrays."""
-    outputs = graph(torch.from_numpy(images), torch.from_numpy(inside))
-    return [output.numpy() for output in outputs]
-
-
-def session_runner(
-    content: bytes,
-    layout: str = 'poses',
-    options: onnxruntime.SessionOptions | None = None,
-):
-    """ONNX Runtime on the content of a file, from images and masks to poses."""
-    session = onnxruntime.InferenceSession(
-        content, options, providers=['CPUExecutionProvider']
-    )
-
-    def run(images: np.ndarray, inside: np.ndarray) -> Sequence[np.ndarray]:
-        if layout == 'rtmo':
-            inputs = {'input': rtmo_layout.to_input(images, inside)}
-            outputs = session.run(list(rtmo_layout.OUTPUTS), inputs)
-            return rtmo_layout.from_outputs(*outputs)
-        return session.run(
-            list(OUTPUTS), dict(zip(INPUTS, (images, inside), strict=True))
-        )
-
-    return run

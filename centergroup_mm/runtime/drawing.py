@@ -36,8 +36,8 @@ def draw_poses(
         draw_person(
             picture,
             fixed_point(poses.keypoints[person]),
-            poses.keypoint_scores[person] >= keypoint_thr,
-            np.zeros(len(poses.keypoint_names), bool),
+            (poses.keypoint_scores[person] >= keypoint_thr).tolist(),
+            [False] * len(poses.keypoint_names),
             poses.description.skeleton,
             person_color(person),
             stroke,
@@ -72,7 +72,7 @@ def draw_person(
     places: Sequence[tuple[int, int]],
     shown: Sequence[bool],
     occluded: Sequence[bool],
-    skeleton: Sequence[tuple[int, int]],
+    skeleton: Sequence[Sequence[int]],
     color: tuple[int, int, int],
     stroke: float = 2.0,
     radius: float | None = None,
@@ -85,7 +85,7 @@ def draw_person(
             :func:`fixed_point`.
         shown (Sequence[bool]): K, False where there is no keypoint to draw.
         occluded (Sequence[bool]): K, True for a ring and not a disc.
-        skeleton (Sequence[tuple[int, int]]): Pairs of keypoint types to connect.
+        skeleton (Sequence[Sequence[int]]): Pairs of keypoint types to connect.
         color (tuple[int, int, int]): BGR.
         stroke (float): Width of the limbs in pixels. Defaults to 2.
         radius (float, optional): Of the keypoints; 1.5 strokes without.

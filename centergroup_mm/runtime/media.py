@@ -68,10 +68,11 @@ class Source:
         return rate, int(count) if 1 <= count <= MAX_FRAMES else None
 
     def _open(self) -> cv2.VideoCapture:
-        is_camera = self.camera is not None
-        video = open_video(self.camera if is_camera else str(self.path))
+        file, name = str(self.path), f'Video {self.path}'
+        if self.camera is not None:
+            name = f'Camera {self.camera}'
+        video = open_video(file if self.camera is None else self.camera)
         if not video.isOpened():
-            name = f'Camera {self.camera}' if is_camera else f'Video {self.path}'
             raise ImageError(
                 f'{name} cannot be opened. Check that it is there and that nothing '
                 'else uses it.'

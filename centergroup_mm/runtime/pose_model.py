@@ -4,6 +4,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -17,6 +18,7 @@ PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider'}
 # Pixels of the input; far beyond any, and what drawing and JSON can still hold.
 _FAR = 1e6
 INSTALL = 'pip install "centergroup_mm[runtime]"'
+Image = str | Path | np.ndarray
 
 
 class PoseModel:
@@ -61,9 +63,20 @@ class PoseModel:
                 'export it without --layout.'
             )
 
+    # A text is a sequence of texts too, and is taken as a file.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, images: Image, score_thr: float | None = None
+    ) -> Poses: ...
+
+    @overload
+    def __call__(
+        self, images: Sequence[Image], score_thr: float | None = None
+    ) -> list[Poses]: ...
+
     def __call__(
         self,
-        images: str | Path | np.ndarray | Sequence[str | Path | np.ndarray],
+        images: Image | Sequence[Image],
         score_thr: float | None = None,
     ) -> Poses | list[Poses]:
         """Find the people of one image, or of each of several.
@@ -83,27 +96,27 @@ class PoseModel:
             ModelFileError: If the model gives something else than poses.
             RuntimeError: If it cannot be run, as for a lack of memory.
         """
-        if isinstance(images, str | Path | np.ndarray):
+        if isinstance(images, Image):
             return self([images], score_thr)[0]
         pictures, names = [], []
         for number, image in enumerate(images):
-            is_file = isinstance(image, str | Path)
-            names.append(f'Image {image if is_file else number + 1}')
-            pictures.append(
-                read_image(image) if is_file else as_color(image, names[-1])
-            )
+            if isinstance(image, str | Path):
+                names.append(f'Image {image}')
+                pictures.append(read_image(image))
+            else:
+                names.append(f'Image {number + 1}')
+                pictures.append(as_color(image, names[-1]))
         threshold = self.description.score_thr if score_thr is None else score_thr
         by_size = defaultdict(list)
         for number, picture in enumerate(pictures):
             by_size[self._input_size(picture, names[number])].append(number)
-        found: list[Poses | None] = [None] * len(pictures)
+        found: dict[int, Poses] = {}
         for size, numbers in by_size.items():
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
                 poses = self._find([pictures[i] for i in part], size, threshold)
-                for number, own in zip(part, poses, strict=True):
-                    found[number] = own
-        return found
+                found.update(zip(part, poses, strict=True))
+        return [found[number] for number in range(len(pictures))]
 
     def check(self, image: np.ndarray, name: str = 'The image') -> None:
         """Refuse an image that is too long for its width.

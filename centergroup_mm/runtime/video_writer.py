@@ -24,7 +24,9 @@ class VideoWriter:
 
     def __init__(self, path: Path, rate: float) -> None:
         self._path, self._rate = path, rate
-        self._size = self._process = self._writer = None
+        self._size: tuple[int, int] | None = None
+        self._process: subprocess.Popen | None = None
+        self._writer: cv2.VideoWriter | None = None
         self._ffmpeg = shutil.which('ffmpeg')
         self.plays_in_browsers = self._ffmpeg is not None
 
@@ -45,9 +47,11 @@ class VideoWriter:
             self._start(size)
         if size != self._size:
             frame = cv2.resize(frame, self._size)
-        if self._process is None:
+        if self._writer is not None:
             self._writer.write(np.ascontiguousarray(frame))
             return
+        # Started with the first frame, with a pipe.
+        assert self._process and self._process.stdin
         try:
             self._process.stdin.write(np.ascontiguousarray(frame).tobytes())
         except BrokenPipeError:
@@ -72,7 +76,7 @@ class VideoWriter:
                 start_new_session=True,
             )
             return
-        code = cv2.VideoWriter_fourcc(*'mp4v')
+        code = cv2.VideoWriter.fourcc(*'mp4v')
         self._writer = cv2.VideoWriter(str(self._path), code, self._rate, size)
         if not self._writer.isOpened():
             raise OSError(f'{self._path} cannot be written as a video.')
@@ -88,6 +92,7 @@ class VideoWriter:
         if self._process is None:
             return
         process, self._process = self._process, None
+        assert process.stdin
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         if process.wait():
