@@ -8,6 +8,7 @@ from .detector import HigherHRNetMaps
 from .grouping import GroupingTransformer
 from .heatmap_head import HeatmapHead
 from .higher_hrnet_head import HigherHRNetHead
+from .hrnet_with_branches import HRNetWithBranches
 from .nearest_head import NearestKeypointHead
 from .pose_score import PoseScore, ProductScore
 from .tokenizer import CandidateTokenizer
@@ -19,6 +20,7 @@ __all__ = [
     'CenterGroupHead',
     'CenterNetHead',
     'GroupingTransformer',
+    'HRNetWithBranches',
     'HeatmapHead',
     'HigherHRNetHead',
     'HigherHRNetMaps',

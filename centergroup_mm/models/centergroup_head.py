@@ -127,7 +127,7 @@ class CenterGroupHead(HeatmapHead):
 
     def group(
         self,
-        features: Sequence[Tensor],
+        features: Sequence[Sequence[Tensor]],
         maps: Maps,
         extent: Extent,
         flip_indices: Sequence[int] | None,
@@ -274,9 +274,7 @@ class CenterGroupHead(HeatmapHead):
         size = (inside.shape[-1], inside.shape[-2])
         heatmaps = self.fuse([[h.detach().float() for h in stages]], size)
         keypoints, centers = self.decoder.find_candidates(heatmaps, inside, usable)
-        tokens = self.tokenizer(
-            [feats[0]], keypoints, centers, inside_quarter[:, 0], size
-        )
+        tokens = self.tokenizer([feats], keypoints, centers, inside_quarter[:, 0], size)
         outputs = self.grouping(*tokens)
         queries = gather_queries(keypoints, centers, self.speakers)
         targets = make_targets(

@@ -72,7 +72,7 @@ class HigherHRNetHead(HeatmapHead):
 
     def group(
         self,
-        features: Sequence[Tensor],
+        features: Sequence[Sequence[Tensor]],
         maps: Maps,
         extent: Extent,
         flip_indices: Sequence[int] | None,

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..ops.position import encode_positions
 from ..ops.recording import is_recorded
 from ..ops.sampling import read_bilinear
 from ..structures import Candidates, Tokens
-from .layers import ResidualCNN
+from .layers import ResidualCNN, zero_linear
 from .patch_cnn import patches_are_cheaper, read_residual_cnn
 
 # Share of scale 1 in a multi-scale test; the other scales share the rest equally.
@@ -37,6 +37,11 @@ class CandidateTokenizer(BaseModule):
         scores (bool): Whether a token knows the score of its candidate, which is added
             to its appearance by a linear layer that begins at zero. Defaults to False,
             the paper.
+        branches (Sequence[int]): Channels of the backbone's first maps, whatever their
+            resolutions, that are read at the candidates beside the CNN; a linear layer
+            that begins at zero adds them to the appearance. With ``num_blocks=0`` they
+            take the place of the CNN but for its first layer. Defaults to (), the
+            paper.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class CandidateTokenizer(BaseModule):
         shared_cnn: bool = True,
         patches: bool | None = None,
         scores: bool = False,
+        branches: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.embed_dims = embed_dims
@@ -55,15 +61,15 @@ class CandidateTokenizer(BaseModule):
         self.center_cnn = (
             None if shared_cnn else ResidualCNN(in_channels, embed_dims, num_blocks)
         )
-        self.score_linear = None
-        if scores:
-            self.score_linear = nn.Linear(2, embed_dims)
-            nn.init.zeros_(self.score_linear.weight)
-            nn.init.zeros_(self.score_linear.bias)
+        self.branches = tuple(branches)
+        self.score_linear = zero_linear(2, embed_dims) if scores else None
+        self.branch_linear = None
+        if branches:
+            self.branch_linear = zero_linear(sum(branches), embed_dims)
 
     def forward(
         self,
-        features: Sequence[Tensor],
+        features: Sequence[Sequence[Tensor]],
         keypoints: Candidates,
         centers: Candidates,
         mask: Tensor,
@@ -72,8 +78,8 @@ class CandidateTokenizer(BaseModule):
         """Make the tokens of all candidates.
 
         Args:
-            features (Sequence[Tensor]): Backbone maps (B, C, h_s, w_s) at 1/4 of each
-                test scale, scale 1 first.
+            features (Sequence[Sequence[Tensor]]): The backbone's maps of each test
+                scale, scale 1 first; the first map of each (B, C, h_s, w_s) at 1/4.
             keypoints (Candidates): (B, K, M).
             centers (Candidates): (B, 1, P).
             mask (Tensor): bool (B, h, w), valid pixels at 1/4 of scale 1.
@@ -82,6 +88,9 @@ class CandidateTokenizer(BaseModule):
         Returns:
             tuple[Tokens, Tokens]: K*M keypoint tokens, type by type, and P center
             tokens.
+
+        Raises:
+            ValueError: If ``branches`` are not maps of the backbone.
         """
         num_types, num_candidates = keypoints.coords.shape[1:3]
         num_keypoints = num_types * num_candidates
@@ -119,7 +128,7 @@ class CandidateTokenizer(BaseModule):
 
     def _read_features(
         self,
-        features: Sequence[Tensor],
+        features: Sequence[Sequence[Tensor]],
         coords: Tensor,
         valid: Tensor,
         num_keypoints: int,
@@ -132,13 +141,31 @@ class CandidateTokenizer(BaseModule):
             weights = [MAIN_SCALE_WEIGHT]
             weights += [(1 - MAIN_SCALE_WEIGHT) / others] * others
         total = 0
-        for weight, feature in zip(weights, features, strict=True):
-            total = total + weight * self._read_scale(
-                feature, coords, valid, num_keypoints, size
-            )
+        for weight, maps in zip(weights, features, strict=True):
+            read = self._read_cnns(maps[0], coords, valid, num_keypoints, size)
+            if self.branch_linear is not None:
+                read = read + self._read_branches(maps, coords, size)
+            total = total + weight * read
         return total
 
-    def _read_scale(
+    def _read_branches(
+        self, maps: Sequence[Tensor], coords: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """All branches at the tokens, (B, N, D): points are read, no map is made."""
+        found = tuple(branch.shape[1] for branch in maps)
+        if found[: len(self.branches)] != self.branches:
+            raise ValueError(
+                f'CandidateTokenizer: the backbone (or its neck) gives maps of {found} '
+                f'channels, branches={self.branches} are to be read. Expected the '
+                'channels of the first maps that it gives; an HRNet gives all its '
+                "branches as type='HRNetWithBranches'."
+            )
+        read = [
+            read_bilinear(branch, coords, size) for branch in maps[: len(self.branches)]
+        ]
+        return self.branch_linear(torch.cat(read, -1))
+
+    def _read_cnns(
         self,
         feature: Tensor,
         coords: Tensor,

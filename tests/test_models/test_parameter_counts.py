@@ -85,6 +85,26 @@ def test_parts_make_up_the_whole(build_named):
 
 
 @pytest.mark.parametrize(
+    ('size', 'channels', 'num_keypoints'),
+    [('w32', 480, 17), ('w48', 720, 17), ('w48_crowdpose', 720, 14)],
+)
+def test_what_crowds_need_is_a_linear_layer_on_all_branches(
+    build_named, size, channels, num_keypoints
+):
+    """And one on scores; without the CNN's blocks it is less than in the paper."""
+    paper, model = (build_named(f'centergroup{plus}_{size}') for plus in ('', '_plus'))
+    assert count(model) == count(paper) + 128 * (channels + 1) + 128 * 3
+    smaller = build_named(f'centergroup_plus_{size}', {'tokenizer.num_blocks': 0})
+    assert count(smaller) < count(paper)
+    model.head.tokenizer.patches = False
+    model.eval()
+    with torch.no_grad():
+        poses = model(torch.empty(1, 3, 128, 192, device='meta'), None, mode='tensor')
+    # Thirty centers, and thirty candidates of each of the five types that speak.
+    assert poses.keypoints.shape == (1, 180, num_keypoints, 2)
+
+
+@pytest.mark.parametrize(
     ('name', 'expected'),
     [
         ('centergroup_w32', 32_465_982),

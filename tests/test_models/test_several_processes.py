@@ -20,6 +20,8 @@ RELEASED = {
 CROWDS = {
     'head.grouping.speakers': (0, 1, 2),
     'head.tokenizer.scores': True,
+    'head.tokenizer.branches': (8, 8, 16, 16),
+    'backbone.type': 'HRNetWithBranches',
     'head.oks_loss': dict(type='ExpectedOKSLoss'),
     'head.decoder.fine_centers': True,
 }
