@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare CenterGroup with HigherHRNet's associative embedding and with CenterNet.
+"""Compare CenterGroup and CenterGroup+ with associative embedding and CenterNet.
 
-All three start where CenterGroup starts in the paper, from one detector, a HigherHRNet
-with centers trained with associative embedding, and go on with the same data, seed,
+All start where CenterGroup starts in the paper, from one detector, a HigherHRNet with
+centers trained with associative embedding, and go on with the same data, seed,
 schedule and number of iterations; associative embedding too, so that the total is the
 same. Each is tested on held-out crowds of rising crowding: with its own heatmaps; with
-true centers, so that every person has one; and with all heatmaps true,
-which leaves only the grouping.
+true centers, so that every person has one; and with all heatmaps true, which leaves
+only the grouping.
 
 Every training and every test leaves its result in the work folder, and what is already
 there is not done again: a comparison that was stopped goes on where it stood.
@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='held-out images of each crowding; default: %(default)s',
     )
     parser.add_argument(
-        '--quick', action='store_true', help='one seed: within an hour on two cores'
+        '--quick', action='store_true', help='one seed: one to four hours on two cores'
     )
     parser.add_argument(
         '--data-root',

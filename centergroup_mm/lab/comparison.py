@@ -34,6 +34,7 @@ METHODS = {
     'CenterGroup': 'centergroup_tiny.py',
     'HigherHRNet + AE': DETECTOR,
     'CenterNet': 'centernet_tiny.py',
+    'CenterGroup+': 'centergroup_plus_tiny.py',
 }
 # Share of people who stand close to somebody in the held-out crowds.
 CROWDINGS = (0.0, 0.5, 1.0)
