@@ -12,7 +12,10 @@ import pytest
 
 # Starts a process that starts another, as mim does, and tells the id of their group.
 TOOL = """
-import runpy, subprocess, sys
+import runpy, signal, subprocess, sys
+# In the background and under nohup the suite itself ignores these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # Without the package around them, which takes its time.
 run_tool = runpy.run_path(sys.argv[1] + '/command_line.py')['run_tool']
 ended_with_this_process = runpy.run_path(sys.argv[1] + '/mim.py')[
