@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         return args.work(args)
+    except ModuleNotFoundError as error:
+        _tell(f'{error}. It comes with: pip install "centergroup_mm[runtime]"')
+        return 1
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         _tell(error)
         return 1
@@ -182,12 +185,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         'sources',
         nargs='+',
+        type=_named,
         metavar='SOURCE',
         help='images, videos, folders of them, or the number of a camera',
     )
-    command.add_argument('--out', type=Path, required=True, help='folder to write to')
     command.add_argument(
-        '--score-thr', type=_share, help='leave out people scoring less (0 to 1)'
+        '--out', type=_folder, required=True, help='folder to write to'
+    )
+    command.add_argument(
+        '--score-thr',
+        type=_share,
+        help="leave out people scoring less, 0 to 1 (default: the model's own, which "
+        '"centergroup info" tells; 0, as for an evaluation, shows ghosts)',
     )
     command.add_argument(
         '--keypoint-thr',
@@ -253,6 +262,19 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is no number from 1 on')
     return int(text)
+
+
+def _named(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError('an empty text names no file')
+    return text
+
+
+def _folder(text: str) -> Path:
+    path = Path(_named(text))
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f'{text} is a file, no folder')
+    return path
 
 
 def _shard(text: str):

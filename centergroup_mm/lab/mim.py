@@ -13,6 +13,8 @@ from pathlib import Path
 
 # A line of the host's log, such as "Iter(train) [ 20/2000]  ... eta: 0:14:10 ...".
 _PROGRESS = re.compile(r'\((\w+)\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+)(.*? loss: (\S+))?')
+# The last line of a traceback, of an error that this package tells users of.
+_OWN_ERROR = re.compile(r'centergroup_mm(?:\.\w+)*: (?P<message>.+)')
 # What ProgressPicturesHook logs.
 _PICTURES = re.compile(r'Poses after \d+ iterations: .*')
 
@@ -51,7 +53,8 @@ def run_mim(arguments: Sequence[object]) -> None:
         arguments (Sequence[object]): What follows ``mim`` on the command line.
 
     Raises:
-        CommandFailed: If it does not end well.
+        CommandFailed: If it does not end well. The message is this package's own, if
+            an error of it was the reason, and else what was printed last.
     """
     command = ['mim', *map(str, arguments)]
     print(f'$ {shlex.join(command)}', flush=True)
@@ -65,7 +68,7 @@ def run_mim(arguments: Sequence[object]) -> None:
         # A group of its own: mim starts further processes, which must end with it.
         start_new_session=True,
     )
-    last_lines = deque(maxlen=30)
+    last_lines = deque(maxlen=40)
     estimate_is_due = True
     with ended_with_this_process(process):
         for line in process.stdout:
@@ -77,10 +80,12 @@ def run_mim(arguments: Sequence[object]) -> None:
                 print(f'  {progress}', flush=True)
         code = process.wait()
     if code:
-        raise CommandFailed(
-            f'mim {arguments[0]} ended with exit code {code}. Its last lines:\n'
-            + ''.join(last_lines)
-        )
+        ended = f'mim {arguments[0]} ended with exit code {code}'
+        # mim's own traceback stands below it.
+        own = [found for line in last_lines if (found := _OWN_ERROR.match(line))]
+        if own:
+            raise CommandFailed(f'{ended}: {own[-1]["message"]}')
+        raise CommandFailed(f'{ended}. Its last lines:\n' + ''.join(last_lines))
 
 
 @contextmanager

@@ -98,6 +98,29 @@ def test_what_is_wrong_is_told_in_a_line(arguments, message, command, tiny, tmp_
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['demo', '', '--out', 'out'], 'an empty text names no file'),
+        (['demo', 'x.png', '--out', 'text.txt'], 'text.txt is a file, no folder'),
+    ],
+)
+def test_a_wrong_argument_is_told(arguments, message, command, tmp_path):
+    (tmp_path / 'text.txt').write_text('hello')
+    done = command('predict', *arguments, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert (tmp_path / 'text.txt').read_text() == 'hello'
+
+
+def test_what_to_install_is_told(run_without):
+    arguments = ['-m', 'centergroup_mm.command', 'demo']
+    done = run_without({'cv2'}, arguments, check=False)
+    assert done.returncode == 1
+    assert 'pip install "centergroup_mm[runtime]"' in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.stderr
+
+
 @pytest.fixture
 def bad_files(tiny, tmp_path):
     """Images and models with which nothing can be done, by name."""

@@ -91,6 +91,14 @@ def test_shards_together_hold_every_file_once(model, images, whole, tmp_path):
     assert_same(read(tmp_path), whole)
 
 
+def test_numbered_files_fall_into_all_shards():
+    # A checksum of their names leaves several shards empty.
+    names = [f'{number:06d}.jpg' for number in range(64)]
+    counts = [sum(map(Shard(i, 16).holds, names)) for i in range(1, 17)]
+    assert sum(counts) == 64
+    assert min(counts) > 0
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

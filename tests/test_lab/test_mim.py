@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from centergroup_mm.lab.crowd import CrowdSpec, generate_crowd
+from centergroup_mm.lab.mim import CommandFailed, run_mim
+
 # Starts a process that starts another, as mim does, and tells the id of their group.
 TOOL = """
 import runpy, signal, subprocess, sys
@@ -91,3 +94,17 @@ sys.exit(run_tool('tool', lambda: os.kill(os.getpid(), signal.SIGHUP)))
 """
     command = [sys.executable, '-c', script, str(repo_root / 'centergroup_mm' / 'lab')]
     assert subprocess.run(command).returncode == 0
+
+
+@pytest.mark.slow
+def test_an_own_error_is_told_alone(repo_root, tmp_path):
+    generate_crowd(tmp_path / 'crowd', CrowdSpec(num_train=1, num_val=1, size=64))
+    (tmp_path / 'text.pth').write_text('hello')
+    arguments = ['test', 'mmpose', repo_root / 'configs' / 'centergroup_tiny.py']
+    arguments += ['--checkpoint', tmp_path / 'text.pth', '--work-dir', tmp_path]
+    data = f'test_dataloader.dataset.data_root={tmp_path}/crowd/'
+    evaluator = f'test_evaluator.ann_file={tmp_path}/crowd/annotations/val.json'
+    with pytest.raises(CommandFailed, match='text.pth .5 bytes') as raised:
+        run_mim([*arguments, '--cfg-options', data, evaluator])
+    assert str(raised.value).startswith('mim test ended with exit code 1: ')
+    assert '\n' not in str(raised.value)

@@ -181,7 +181,7 @@ def _check_free(out_dir: Path, overwrite: bool) -> None:
         if is_crowd:
             raise FileExistsError(
                 f'{out_dir} holds a crowd of other parameters or an incomplete one; '
-                'ask to overwrite it or choose another folder'
+                'overwrite it (--overwrite) or choose another folder'
             )
         raise FileExistsError(
             f'{out_dir} is not empty and holds no {_RECORD}, so it is no crowd and is '
