@@ -115,7 +115,8 @@ def test_a_wrong_argument_is_told(arguments, message, command, tmp_path):
 
 def test_what_to_install_is_told(run_without):
     arguments = ['-m', 'centergroup_mm.command', 'demo']
-    done = run_without({'cv2'}, arguments, check=False)
+    absent = {'cv2', 'torch', 'mmengine', 'mmcv', 'mmdet', 'mmpose'}
+    done = run_without(absent, arguments, check=False)
     assert done.returncode == 1
     assert 'pip install "centergroup_mm[runtime]"' in done.stderr.splitlines()[-1]
     assert 'Traceback' not in done.stderr
