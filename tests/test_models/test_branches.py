@@ -10,6 +10,8 @@ from mmpose.registry import MODELS
 from centergroup_mm.models import CandidateTokenizer
 from centergroup_mm.structures import Candidates
 
+from .predictions import poses_of, predict
+
 WIDTHS = (8, 8, 16, 16)
 FLIP_INDICES = [0, 2, 1, 4, 3]
 READ = {'head.tokenizer.branches': WIDTHS}
@@ -33,17 +35,6 @@ def build_reading(build):
         return model
 
     return make
-
-
-@torch.no_grad()
-def predict(model, images, samples):
-    results = model.test_step({'inputs': images, 'data_samples': samples})
-    return [result.pred_instances for result in results]
-
-
-def poses_of(prediction):
-    names = ('keypoints', 'keypoint_scores', 'bbox_scores')
-    return [prediction[name] for name in names]
 
 
 def assert_same(prediction, expected, atol=1e-3):

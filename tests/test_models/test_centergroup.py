@@ -5,15 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from .predictions import predict
+
 K = 5
 FLIP_INDICES = [0, 2, 1, 4, 3]
-
-
-@torch.no_grad()
-def predict(model, images, samples):
-    """Predictions as numpy, through the host's entry and its preprocessing."""
-    results = model.test_step({'inputs': images, 'data_samples': samples})
-    return [result.pred_instances for result in results]
 
 
 def assert_same(prediction, expected, atol=1e-4):

@@ -9,6 +9,8 @@ from mmpose.registry import MODELS
 
 from centergroup_mm.ops.poses import refine_by_newton
 
+from .predictions import poses_of, predict
+
 FLIP_INDICES = [0, 2, 1, 4, 3]
 FINE = {'head.decoder.fine_centers': True, 'head.decoder.center_kernel': 3}
 NEWTON = {'head.decoder.newton_sigma': 2.5}
@@ -22,17 +24,6 @@ VALUES = {
 }
 ALL = {name: value for values in VALUES.values() for name, value in values.items()}
 BY_NAME = {**VALUES, 'all': ALL}
-
-
-@torch.no_grad()
-def predict(model, images, samples):
-    results = model.test_step({'inputs': images, 'data_samples': samples})
-    return [result.pred_instances for result in results]
-
-
-def poses_of(prediction):
-    names = ('keypoints', 'keypoint_scores', 'bbox_scores')
-    return [prediction[name] for name in names]
 
 
 # Distinct poses are those of people placed by hand, see test_hand_placed_people.py.
