@@ -48,6 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     from centergroup_mm.lab.command_line import run_tool
 
     def work() -> None:
+        from functools import partial
+
         from centergroup_mm.export import export_onnx
 
         done = export_onnx(
@@ -60,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
             license_of_weights=args.license,
             overwrite=args.overwrite,
             pictures=args.images,
+            tell=partial(print, flush=True),
         )
         for row in done.content['verified']:
             print(

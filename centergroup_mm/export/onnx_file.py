@@ -5,7 +5,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -81,6 +81,7 @@ def export_onnx(
     license_of_weights: str | None = None,
     overwrite: bool = False,
     pictures: Sequence[str | Path] = (),
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Export:
     """Write a model of CenterGroup or CenterNet as one ONNX file, and check it.
 
@@ -101,6 +102,7 @@ def export_onnx(
         pictures (Sequence[str | Path]): Images, or folders of them, to compare poses
             on, of what the model knows. Without, pictures at random are drawn, on which
             the poses of a trained model may be chance.
+        tell (Callable): Takes a line for those who wait, before each long step.
 
     Raises:
         FileExistsError: If there is such a file.
@@ -128,12 +130,14 @@ def export_onnx(
             f'{config.filename} makes smaller ones ({description.input_side}). '
             'Enlarge its input_size.'
         )
+    tell('Recording the graph, which takes one to five minutes.')
     content = to_onnx(
         graph, smallest, description.size_factor, properties(description), layout
     )
     limits = HALF if half else SINGLE
     if pictures:
         limits = limits._replace(score=max(limits.score, PICTURES_SCORE))
+    tell('Comparing poses with those of torch.')
     checked = verify(
         partial(run_torch, graph),
         session_runner(content, layout),

@@ -25,7 +25,8 @@ def write_model(repo_root, tmp_path_factory):
     """Write a config and random weights that see peaks.
 
     Called as ``write_model(name, settings=None, num_keypoints=None, folder=None)``;
-    ``name`` is of a config. Returns its ``config``, ``checkpoint`` and ``folder``.
+    ``name`` is of a config; of ``num_keypoints`` types each two are sides of one, an
+    odd one is its own mirror image. Returns ``config``, ``checkpoint`` and ``folder``.
     """
 
     def write(name, settings=None, num_keypoints=None, folder=None):
@@ -40,7 +41,10 @@ def write_model(repo_root, tmp_path_factory):
                 dataset_meta=dict(
                     dataset_name='by_hand',
                     keypoint_id2name={i: f'type {i}' for i in range(num_keypoints)},
-                    flip_indices=list(range(num_keypoints)),
+                    flip_indices=[
+                        i ^ 1 if i ^ 1 < num_keypoints else i
+                        for i in range(num_keypoints)
+                    ],
                     skeleton_links=[],
                     sigmas=[0.05] * num_keypoints,
                 )

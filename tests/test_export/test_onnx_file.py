@@ -203,6 +203,7 @@ def test_the_tool_says_what_is_wrong_in_a_line(run_cli, repo_root, tmp_path):
 
 VARIANTS = {
     'centernet': ('centernet_tiny', None, dict(flip_test=True)),
+    '14 types, flip test': ('centergroup_tiny', 14, dict(flip_test=True)),
     'one type, half precision': ('centergroup_tiny', 1, dict(half=True)),
     '133 types, flip test': ('centergroup_tiny', 133, dict(flip_test=True)),
 }

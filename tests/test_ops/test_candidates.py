@@ -107,6 +107,24 @@ def test_local_maxima_are_those_of_max_pooling(kernel, size, channels):
     assert torch.equal(keep_local_maxima(maps, kernel), expected)
 
 
+@pytest.mark.parametrize('kernel', [5, 17])
+def test_a_record_finds_the_same_candidates(kernel):
+    maps = random_maps((2, 5, 48, 64), seed=kernel)
+    inside = torch.ones(2, 1, 48, 64, dtype=torch.bool)
+    inside[1, :, :, 50:] = False
+
+    class Find(torch.nn.Module):
+        def forward(self, maps, inside):
+            found = select_candidates(maps, inside, inside, kernel, 30, 0.01, 5)
+            return found.coords, found.scores, found.valid
+
+    example = maps.flip(-1), inside
+    recorded = torch.export.export(Find(), example).module()(maps, inside)
+    expected = Find()(maps, inside)
+    for own, other in zip(recorded, expected, strict=True):
+        assert torch.equal(own, other)
+
+
 @pytest.mark.parametrize('count', [1, 3, 11, 30])
 @pytest.mark.parametrize('size', [(64, 48), (32, 64), (64, 40), (16, 16), (37, 23)])
 @pytest.mark.parametrize('seed', range(3))
