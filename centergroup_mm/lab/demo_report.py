@@ -71,8 +71,9 @@ def write_demo_report(
         precision_section(
             values,
             list(METRICS.values()),
-            'The same candidates, grouped by attention, or by taking the nearest of '
-            'every type: of all, or of those that score at least 0.3.',
+            'One model: its candidates are grouped by attention, by attention as '
+            'CenterGroup+ reads it, or by taking the nearest of every type: of all, or '
+            'of those that score at least 0.3.',
         ),
         curves_section(read_training_log(folder)),
         pictures_section(

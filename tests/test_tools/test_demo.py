@@ -48,7 +48,7 @@ def test_it_leaves_what_it_promises(finished):
     assert grid.shape[0] > 2 * 384 and grid.shape[1] > 6 * 384
     names = sorted(path.name for path in (run / 'pictures').iterdir())
     assert names == [f'{index:06d}.jpg' for index in range(4)]
-    for name in ('test', 'test_nearest', 'test_nearest_likely'):
+    for name in ('test', 'test_crowds', 'test_nearest', 'test_nearest_likely'):
         assert (
             0 <= json.loads((run / name / 'metrics.json').read_text())['coco/AP'] <= 1
         )
