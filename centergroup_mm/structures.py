@@ -45,25 +45,8 @@ class Tokens(NamedTuple):
     valid: Tensor
 
 
-class Queries(NamedTuple):
-    """What asks for keypoints: centers, and the candidates of types that speak.
-
-    Attributes:
-        coords (Tensor): int64 (B, Q, 2), (x, y) in input pixels.
-        valid (Tensor): bool (B, Q), True where the slot holds a detection.
-        kinds (tuple[int | None, ...]): In the order of the slots, None for the centers
-            and the keypoint type of each kind of speaker.
-        counts (tuple[int, ...]): Slots of each kind; they sum to Q.
-    """
-
-    coords: Tensor
-    valid: Tensor
-    kinds: tuple[int | None, ...]
-    counts: tuple[int, ...]
-
-
 class GroupingOutput(NamedTuple):
-    """What one grouping module says about every center, and speaker if there are any.
+    """What one grouping module says about every center.
 
     Attributes:
         attention (Tensor): (B, P, K, N), sums to 1 over the keypoint tokens.
@@ -77,7 +60,7 @@ class GroupingOutput(NamedTuple):
 
 
 class GroupingTargets(NamedTuple):
-    """Supervision of the centers and speakers, in the order of the queries.
+    """Supervision of the centers, in the order of the center candidates.
 
     Attributes:
         matched (Tensor): bool (B, P), the center stands for an annotated person.
@@ -95,15 +78,15 @@ class GroupingTargets(NamedTuple):
 
 
 class Poses(NamedTuple):
-    """Poses of a batch with one slot per center candidate, and per speaker.
+    """Poses of a batch with one slot per center candidate.
 
     Attributes:
         keypoints (Tensor): (B, P, K, 2), (x, y) in input pixels.
         keypoint_scores (Tensor): (B, P, K), visibility probabilities.
         scores (Tensor): (B, P), pose scores in [0, 1].
         valid (Tensor): bool (B, P), False for empty slots.
-        centers (Tensor): int64 (B, P, 2), center candidates, or the keypoint that
-            speaks, in input pixels; None where a method has no centers.
+        centers (Tensor): int64 (B, P, 2), center candidates in input pixels; None
+            where a method has no centers.
     """
 
     keypoints: Tensor

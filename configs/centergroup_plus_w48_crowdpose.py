@@ -9,4 +9,3 @@ train_pipeline[3].encoder.update(codec)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(**_base_.plus)
 model['head']['tokenizer']['branches'] = _base_.backbone.extra.stage4.num_channels
-model['head']['grouping'] = dict(speakers=_base_.speakers)

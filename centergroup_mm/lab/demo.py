@@ -26,7 +26,7 @@ PICTURES = 12
 SCORE_THR = 0.3
 # What of CenterGroup+ needs no training of its own, by its config.
 PLUS = CONFIGS / '_base_' / 'plus.py'
-READING = ('decoder', 'average_attention', 'distinct', 'score')
+READING = ('decoder', 'average_attention', 'exclusive')
 # The ablation: keypoints by distance alone, taken from all candidates that the model
 # has, or only from likely ones. Of thresholds from 0.1 to 0.5, 0.3 served it best.
 NEAREST = {'model.test_cfg.grouping': 'nearest'}

@@ -10,7 +10,7 @@ from .heatmap_head import HeatmapHead
 from .higher_hrnet_head import HigherHRNetHead
 from .hrnet_with_branches import HRNetWithBranches
 from .nearest_head import NearestKeypointHead
-from .pose_score import PoseScore, ProductScore
+from .pose_score import PoseScore
 from .tokenizer import CandidateTokenizer
 
 __all__ = [
@@ -27,5 +27,4 @@ __all__ = [
     'MultiScaleDataPreprocessor',
     'NearestKeypointHead',
     'PoseScore',
-    'ProductScore',
 ]

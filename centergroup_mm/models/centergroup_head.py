@@ -16,8 +16,11 @@ from torch import Tensor
 
 from ..ops.attention_views import average_attention
 from ..ops.flip import add_mirrored_view, merge_views
-from ..ops.poses import distinct_poses, expected_locations, most_attended_locations
-from ..ops.speakers import align_queries, gather_queries
+from ..ops.poses import (
+    expected_locations,
+    most_attended_locations,
+    unclaimed_shares,
+)
 from ..structures import (
     Candidates,
     Extent,
@@ -25,7 +28,6 @@ from ..structures import (
     GroupingOutput,
     Maps,
     Poses,
-    Queries,
     Tokens,
 )
 from ..task_modules.targets import make_targets
@@ -66,9 +68,9 @@ class CenterGroupHead(HeatmapHead):
         average_attention (bool): In a flip test, whether the attention of both views
             is averaged before the best candidate is taken; otherwise, the paper, each
             keypoint is that of the view that is surer to see it. Defaults to False.
-        distinct (float, optional): Of poses that have more than this share of their
-            likely keypoints in common only the best stays, see
-            :func:`distinct_poses`. Defaults to None: all stay, the paper.
+        exclusive (bool): Whether a keypoint counts for the score of one pose only, the
+            best that has it, see :func:`unclaimed_shares`; otherwise, the paper, for
+            all that have it. Defaults to False.
         init_cfg (dict, optional): As in mmengine.
     """
 
@@ -86,7 +88,7 @@ class CenterGroupHead(HeatmapHead):
         min_scored_keypoints: int = 0,
         score: OptConfigType = None,
         average_attention: bool = False,
-        distinct: float | None = None,
+        exclusive: bool = False,
         oks_loss: OptConfigType = None,
         init_cfg: OptConfigType = None,
     ) -> None:
@@ -114,12 +116,7 @@ class CenterGroupHead(HeatmapHead):
         score = score or dict(min_keypoints=min_scored_keypoints)
         self.score = build_part('PoseScore', score)
         self.average_attention = average_attention
-        self.distinct = distinct
-
-    @property
-    def speakers(self) -> tuple[int, ...]:
-        """Keypoint types that speak, where the grouping knows of such."""
-        return getattr(self.grouping, 'speakers', ())
+        self.exclusive = exclusive
 
     def grouping_is_initial(self) -> bool:
         """Whether the grouping was never trained, by the CNNs that feed it."""
@@ -139,13 +136,8 @@ class CenterGroupHead(HeatmapHead):
         views = self._add_views(keypoints, centers, extent, flip_indices)
         tokens = self.tokenizer(features, *views, extent.size)
         output = self.grouping(*tokens, last_only=True)[-1]
-        queries = gather_queries(keypoints, centers, self.speakers)
-        if flip_indices is not None and self.speakers:
-            output = align_queries(
-                output, queries.counts, self.speakers, flip_indices[:-1]
-            )
         poses = self._read_poses(
-            output, tokens[0], keypoints, queries, maps.heatmaps, flip_indices
+            output, tokens[0], keypoints, centers, maps.heatmaps, flip_indices
         )
         return Found(poses, maps.heatmaps, keypoints, output)
 
@@ -172,11 +164,11 @@ class CenterGroupHead(HeatmapHead):
         output: GroupingOutput,
         tokens: Tokens,
         keypoints: Candidates,
-        queries: Queries,
+        centers: Candidates,
         heatmaps: Tensor,
         flip_indices: Sequence[int] | None,
     ) -> Poses:
-        """Merge the views, refine, score and keep what is distinct."""
+        """Merge the views, refine and score."""
         coords = most_attended_locations(output.attention, tokens.coords)
         visibility, center = output.visibility.float(), output.center.float()
         if flip_indices is not None:
@@ -191,15 +183,15 @@ class CenterGroupHead(HeatmapHead):
                 coords = most_attended_locations(attention, candidates)
         scores = self.score(center, visibility)
         visibility = visibility.sigmoid()
-        valid = queries.valid & keypoints.valid.flatten(1).any(1, keepdim=True)
-        if self.distinct is not None:
-            valid = distinct_poses(coords, visibility, scores, valid, self.distinct)
+        valid = centers.valid[:, 0] & keypoints.valid.flatten(1).any(1, keepdim=True)
+        if self.exclusive:
+            scores = scores * unclaimed_shares(coords, visibility, scores, valid)
         return Poses(
             self.decoder.refine(heatmaps[:, : self.num_keypoints], coords),
             visibility,
             scores,
             valid,
-            queries.coords,
+            centers.coords[:, 0],
         )
 
     def predict(
@@ -267,7 +259,7 @@ class CenterGroupHead(HeatmapHead):
         Returns:
             dict[str, Tensor]: ``loss_center``, ``loss_visibility``, ``loss_location``,
             and ``loss_oks`` if there is an ``oks_loss``; and for the log each of them
-            by stage and the mean number of ``matched`` queries.
+            by stage and the mean number of ``matched`` centers.
         """
         inside_quarter, inside = stack_masks(samples, 'valid')
         _, usable = stack_masks(samples, 'supervised')
@@ -276,15 +268,12 @@ class CenterGroupHead(HeatmapHead):
         keypoints, centers = self.decoder.find_candidates(heatmaps, inside, usable)
         tokens = self.tokenizer([feats], keypoints, centers, inside_quarter[:, 0], size)
         outputs = self.grouping(*tokens)
-        queries = gather_queries(keypoints, centers, self.speakers)
         targets = make_targets(
             self.assigner,
-            queries.coords,
-            queries.valid,
-            queries.valid,
+            centers.coords[:, 0],
+            centers.valid[:, 0],
+            centers.valid[:, 0],
             [sample.gt_instance_labels for sample in samples],
-            queries.kinds,
-            queries.counts,
         )
         sigmas = samples[0].metainfo.get('sigmas')
         locations = [expected_locations(o.attention, tokens[0].coords) for o in outputs]

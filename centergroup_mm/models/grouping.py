@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The transformer that turns candidates into groups (paper 4; supplementary 3.3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from mmengine.model import BaseModule
@@ -10,7 +10,6 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..ops.recording import is_recorded
-from ..ops.speakers import add_speakers
 from ..structures import GroupingOutput, Tokens
 from .attention import CenterKeypointAttention, padding_mask
 from .layers import MLP
@@ -73,9 +72,6 @@ class GroupingTransformer(BaseModule):
             released models do. Defaults to False, the paper.
         group_before_encoder (bool): One more grouping module in front of the encoder,
             as in the released models. Defaults to False, the paper.
-        speakers (Sequence[int]): Keypoint types, by index, whose encoded tokens ask for
-            keypoints as those of the centers do, with each type its mirror image; see
-            :mod:`centergroup_mm.ops.speakers`. Defaults to (), the paper.
         compile_options (dict, optional): Arguments of ``torch.compile``, by which
             inference is compiled; an empty dict for its defaults. Shapes are those of
             the first call, others compile anew. Defaults to None, not compiled.
@@ -92,19 +88,11 @@ class GroupingTransformer(BaseModule):
         dropout: float = 0.1,
         encoder_skip: bool = False,
         group_before_encoder: bool = False,
-        speakers: Sequence[int] = (),
         compile_options: dict | None = None,
     ) -> None:
         super().__init__(
             init_cfg=dict(type='Xavier', layer='Linear', distribution='uniform')
         )
-        if not set(speakers) <= set(range(num_keypoints)):
-            raise ValueError(
-                f'GroupingTransformer: speakers={tuple(speakers)}; expected indices of '
-                f'keypoint types, 0 to {num_keypoints - 1}.'
-            )
-        self.num_keypoints = num_keypoints
-        self.speakers = tuple(speakers)
         self.embed_dims = embed_dims
         self.encoder_skip = encoder_skip
         self.group_before_encoder = group_before_encoder
@@ -163,8 +151,7 @@ class GroupingTransformer(BaseModule):
             last_only (bool): Compute the last grouping module only (inference).
 
         Returns:
-            list[GroupingOutput]: One per stage, first to last; of P centers and, type
-            by type, the candidates that speak.
+            list[GroupingOutput]: One per stage, first to last.
 
         Raises:
             RuntimeError: If all stages are wanted of a pruned model.
@@ -193,14 +180,13 @@ class GroupingTransformer(BaseModule):
         keypoint_mask = padding_mask(keypoints.valid)
         split = (num_keypoints, x.shape[1] - num_keypoints)
         keypoint_embedding, center_embedding = embedding.split(split, 1)
-        query_embedding = self._add_speakers(center_embedding, keypoint_embedding)
 
         def group(index: int) -> GroupingOutput:
             keypoint_features, center_features = x.split(split, 1)
             return self.grouping_modules[index](
-                self._add_speakers(center_features, keypoint_features),
+                center_features,
                 keypoint_features,
-                query_embedding,
+                center_embedding,
                 keypoint_embedding,
                 keypoint_mask,
             )
@@ -214,12 +200,6 @@ class GroupingTransformer(BaseModule):
             if not last_only:
                 outputs.append(group(len(outputs)))
         return outputs or [group(-1)]
-
-    def _add_speakers(self, centers: Tensor, keypoints: Tensor) -> Tensor:
-        """What asks for keypoints, (B, Q, D)."""
-        if not self.speakers:
-            return centers
-        return add_speakers(centers, keypoints, self.num_keypoints, self.speakers)
 
     def _embed(self, tokens: Tokens) -> Tensor:
         """Position and type of tokens, (B, N, D)."""

@@ -4,7 +4,7 @@
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ..ops.poses import pose_scores, product_scores
+from ..ops.poses import pose_scores
 
 
 @MODELS.register_module()
@@ -23,16 +23,3 @@ class PoseScore(nn.Module):
     def forward(self, center: Tensor, visibility: Tensor) -> Tensor:
         """Scores (B, P) of logits of the center (B, P) and the keypoints (B, P, K)."""
         return pose_scores(center, visibility, self.min_keypoints)
-
-
-@MODELS.register_module()
-class ProductScore(nn.Module):
-    """Probability of the center times the mean visibility, see :func:`product_scores`.
-
-    Unlike :class:`PoseScore` it has no jump where a center is as likely as not, and a
-    person with few visible keypoints scores less.
-    """
-
-    def forward(self, center: Tensor, visibility: Tensor) -> Tensor:
-        """Scores (B, P) of logits of the center (B, P) and the keypoints (B, P, K)."""
-        return product_scores(center, visibility)

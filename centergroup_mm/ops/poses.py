@@ -74,34 +74,32 @@ def refine_by_newton(heatmaps: Tensor, coords: Tensor, sigma: float) -> Tensor:
     return coords + peak_offsets(heatmaps.float(), coords, sigma) + 0.5
 
 
-def distinct_poses(
-    coords: Tensor, visibility: Tensor, scores: Tensor, valid: Tensor, share: float
+def unclaimed_shares(
+    coords: Tensor, visibility: Tensor, scores: Tensor, valid: Tensor
 ) -> Tensor:
-    """Keep the better one of poses that have most of their keypoints in common.
+    """How much of each pose no better pose has too.
 
-    A pose goes if more than ``share`` of its likely keypoints (probability at least
-    0.5) lie at the very places where a better pose has its own of the same type, even
-    if that one goes too. Of equal scores the first is the better.
+    A better pose claims a keypoint if its own of the same type lies at the very same
+    place. Of equal scores the first is the better.
 
     Args:
         coords (Tensor): int64 (B, P, K, 2), chosen candidates in input pixels.
         visibility (Tensor): (B, P, K), probabilities.
         scores (Tensor): (B, P).
-        valid (Tensor): bool (B, P), slots that hold a pose; others drop nobody.
-        share (float): In [0, 1].
+        valid (Tensor): bool (B, P), slots that hold a pose; others claim nothing.
 
     Returns:
-        Tensor: bool (B, P), ``valid`` without the poses that go.
+        Tensor: (B, P) in [0, 1], the share of the visibility that is not claimed.
     """
-    likely = visibility >= 0.5
-    # (B, P, P, K): keypoint k of the first pose and of the second.
-    shared = (coords[:, :, None] == coords[:, None]).all(-1) & likely[:, :, None]
-    in_common = shared.sum(-1) > share * likely.sum(-1)[:, :, None]
     ranks = torch.arange(scores.shape[1], device=scores.device)
     own, other = scores[:, :, None], scores[:, None]
     better = (other > own) | ((other == own) & (ranks < ranks[:, None]))
-    dropped = (in_common & better & valid[:, None]).any(-1)
-    return valid & ~dropped
+    better = better & valid[:, None]
+    # (B, P, P, K): keypoint k of the pose and of the other.
+    same = (coords[:, :, None] == coords[:, None]).all(-1)
+    claimed = (same & better[..., None]).any(2)
+    total = visibility.sum(-1).clamp(min=torch.finfo(visibility.dtype).tiny)
+    return (visibility * ~claimed).sum(-1) / total
 
 
 def pose_scores(center: Tensor, visibility: Tensor, min_keypoints: int = 0) -> Tensor:
@@ -127,16 +125,3 @@ def pose_scores(center: Tensor, visibility: Tensor, min_keypoints: int = 0) -> T
     total = (visibility * counted).sum(-1)
     mean = total / counted.sum(-1).clamp(min=1)
     return torch.where(center >= 0.5, mean, center)
-
-
-def product_scores(center: Tensor, visibility: Tensor) -> Tensor:
-    """Score poses by the probability of the center times the mean visibility.
-
-    Args:
-        center (Tensor): (B, P), logits.
-        visibility (Tensor): (B, P, K), logits.
-
-    Returns:
-        Tensor: (B, P) in [0, 1].
-    """
-    return center.sigmoid() * visibility.sigmoid().mean(-1)

@@ -5,8 +5,6 @@ _base_ = ['coco_w32.py']
 tag_codec = dict(
     decode_keypoint_order=[2, 0, 1, 3, 4, 5, 8, 11, 14, 6, 9, 12, 15, 7, 10, 13, 16]
 )
-# Nose, the two shoulders or forelegs, the hips.
-speakers = (2, 5, 8, 11, 14)
 
 data_root = 'data/ap10k/'
 data = dict(

@@ -29,8 +29,6 @@ tag_codec = dict(
         *(7, 8, 9, 10, 13, 14, 15, 16),
     ],
 )
-# Of CenterGroup+: nose, shoulders and hips, which ask for the others.
-speakers = (0, 5, 6, 11, 12)
 sizes = dict(in_channels=32, num_keypoints=17)
 backbone = dict(
     type='HRNet',

@@ -1,8 +1,6 @@
 # CrowdPose at 640 px, trained on trainval, tested on test, and an HRNet-W48.
 _base_ = ['coco_w48.py']
 
-# CrowdPose has no nose: the top of the head.
-speakers = (12, 0, 1, 6, 7)
 sizes = dict(num_keypoints=14)
 tag_codec = dict(decode_keypoint_order=[12, 13, 0, 1, 6, 7, 2, 3, 4, 5, 8, 9, 10, 11])
 

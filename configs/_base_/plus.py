@@ -1,12 +1,10 @@
 # What CenterGroup+, a variant beyond the paper for crowds (docs/crowds.md), does
 # otherwise than the paper (method_centergroup.py): centers from the finest heatmaps;
-# keypoints that ask for others as centers do, and of poses that are one person's the
-# best; attention that is taught by the similarity of what it chooses, and averaged over
-# the views of a test; tokens that know their scores and all branches of the backbone;
-# keypoints at the top of their peaks.
+# keypoints that count for one pose only; attention that is taught by the similarity of
+# what it chooses, and averaged over the views of a test; tokens that know their scores
+# and all branches of the backbone; keypoints at the top of their peaks.
 #
-# Which keypoints ask ("speakers") is up to the data, how many channels branches have to
-# the backbone.
+# How many channels branches have is up to the backbone.
 plus = dict(
     backbone=dict(type='HRNetWithBranches'),
     head=dict(
@@ -14,7 +12,6 @@ plus = dict(
         tokenizer=dict(scores=True),
         oks_loss=dict(type='ExpectedOKSLoss', weight=0.5),
         average_attention=True,
-        distinct=0.7,
-        score=dict(type='ProductScore'),
+        exclusive=True,
     ),
 )

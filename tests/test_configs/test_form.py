@@ -84,21 +84,6 @@ def test_number_of_types_is_that_of_the_dataset(path):
 
 
 @each_config
-def test_heads_shoulders_and_hips_speak(path):
-    """Whether or not the config has speakers: one that inherits may want some."""
-    config = read(path)
-    dataset = config.train_dataloader.dataset
-    metainfo = dataset.get('metainfo') or DATASETS.get(dataset.type).METAINFO
-    metainfo = parse_pose_metainfo(dict(metainfo))
-    names = [metainfo['keypoint_id2name'][i].lower() for i in config.speakers]
-    head, *pairs = (name.replace('left', 'l').replace('right', 'r') for name in names)
-    assert head in ('nose', 'top_head')
-    assert pairs == ['l_shoulder', 'r_shoulder', 'l_hip', 'r_hip']
-    if 'plus' in path.stem:
-        assert config.model.head.grouping.speakers == config.speakers
-
-
-@each_config
 def test_input_size_is_the_same_everywhere(path):
     config = read(path)
     sizes = {tuple(config.input_size), tuple(config.model.head.decoder.input_size)}

@@ -21,7 +21,7 @@ NAMES = sorted(path.stem for path in CONFIG_FOLDER.glob('*.py'))
 # Names that configs give to parts of themselves. Nothing but configs reads them.
 VARIABLES = {
     *('backbone', 'codec', 'data', 'data_root', 'decode_keypoint_order', 'input_size'),
-    *('iterations', 'max_iters', 'plus', 'released_head', 'sizes', 'speakers'),
+    *('iterations', 'max_iters', 'plus', 'released_head', 'sizes'),
     *('tag_codec', 'train_pipeline', 'val_pipeline'),
 }
 

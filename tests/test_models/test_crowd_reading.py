@@ -16,18 +16,15 @@ FINE = {'head.decoder.fine_centers': True, 'head.decoder.center_kernel': 3}
 NEWTON = {'head.decoder.newton_sigma': 2.5}
 VALUES = {
     'average': {'head.average_attention': True},
-    'distinct': {'head.distinct': 0.2},
+    'exclusive': {'head.exclusive': True},
     'fine': FINE,
     'newton': NEWTON,
-    'speakers': {'head.grouping.speakers': (0, 1, 2)},
-    'score': {'head.score': dict(type='ProductScore')},
 }
 ALL = {name: value for values in VALUES.values() for name, value in values.items()}
 BY_NAME = {**VALUES, 'all': ALL}
 
 
-# Distinct poses are those of people placed by hand, see test_hand_placed_people.py.
-@pytest.mark.parametrize('name', sorted(set(VALUES) - {'distinct'}))
+@pytest.mark.parametrize('name', VALUES)
 def test_each_value_changes_what_is_read(build, make_images, make_sample, name):
     flip = {'test_cfg.flip_test': True}
     plain, other = build(flip), build({**flip, **VALUES[name]})
@@ -51,7 +48,7 @@ def test_flip_test_of_the_mirrored_image_gives_mirrored_poses(
     assert len(poses) > 0
     keypoints = mirrored.keypoints[:, FLIP_INDICES] * [-1, 1] + [128, 0]
     assert len(keypoints) == len(poses)
-    # Speakers of the left stand before those of the right: the order is another.
+    # Centers of one score may stand in another order.
     apart = np.abs(keypoints[:, None] - poses.keypoints).max((2, 3))
     apart = np.maximum(apart, np.abs(mirrored.bbox_scores[:, None] - poses.bbox_scores))
     assert apart.min(0).max() < 5e-3 and apart.min(1).max() < 5e-3

@@ -27,13 +27,13 @@ REACH = 0.25
 
 @pytest.fixture
 def make_head(small_config):
-    """The head with further arguments, and types that speak."""
+    """The head with further arguments."""
 
-    def make(speakers=(), **arguments):
+    def make(**arguments):
         # A shallow copy would share, and the update change, what all tests build from.
         config = copy.deepcopy(small_config.head)
         grouping = dict(config.grouping)
-        grouping.update(embed_dims=D, head_dims=WIDTH, speakers=speakers)
+        grouping.update(embed_dims=D, head_dims=WIDTH)
         config.update(
             in_channels=K + 1,
             grouping=grouping,
@@ -229,54 +229,36 @@ def test_one_kind_alone_makes_no_pose(head, missing):
     assert all(torch.isfinite(field).all() for field in poses)
 
 
-class TestSpeakers:
-    """The second person has no center of its own, but a nose."""
+class TestExclusiveScores:
+    """Two centers of the first person, who has one set of keypoints."""
 
-    @pytest.fixture
-    def speaking(self, make_head):
-        return make_head(distinct=0.7, speakers=(0,))
+    SCORE = 1 / (1 + math.exp(-VISIBILITY_LOGIT))
 
     @staticmethod
     def features():
         features = features_of(PEOPLE)
-        features[:, K] = features_of(PEOPLE[:1])[:, K]
+        beside = PEOPLE[:1] + torch.tensor([0, 20])
+        features[:, K] = torch.maximum(
+            features[:, K], features_of(beside, scores=(0.5,))[:, K]
+        )
         return features
 
-    def test_who_has_no_center_is_found_once(self, head, speaking):
-        assert find(head, self.features())[0].valid.sum() == 1
-        poses, output, _ = find(speaking, self.features())
-        assert output.center.shape == (1, 7 + 6)
-        self.check(poses)
-
-    def test_in_both_views(self, speaking):
+    @pytest.mark.parametrize('flip_indices', [None, FLIP_TYPES])
+    def test_a_person_counts_once(self, head, make_head, flip_indices):
         features = self.features()
-        both = torch.cat((features, mirrored(features)))
-        self.check(find(speaking, both, flip_indices=FLIP_TYPES)[0])
-
-    def test_without_distinct_poses_each_query_has_its_own(self, make_head):
-        head = make_head(speakers=(0,))
-        poses, _, _ = find(head, self.features())
-        assert poses.valid.sum() == 1 + 2
-
-    @staticmethod
-    def check(poses):
-        """Both people, each once, the first by its center."""
-        found = poses.keypoints[poses.valid]
-        assert len(found) == 2
-        assert (found - 0.5 - PEOPLE).abs().max() <= REACH
-        assert poses.valid[0, 0] and poses.valid[0, 7:].sum() == 1
-
-    def test_the_loss_teaches_speakers_their_person(self, make_head, make_sample):
-        head = make_head(
-            speakers=(0,), oks_loss=dict(type='ExpectedOKSLoss', weight=1.0)
+        if flip_indices is not None:
+            features = torch.cat((features, mirrored(features)))
+        plain, _, _ = find(head, features, flip_indices=flip_indices)
+        assert plain.valid.sum() == 3
+        again = (plain.keypoints[0, 2] - plain.keypoints[0, 0]).abs().max()
+        assert again == 0, 'the second center takes the keypoints of the first'
+        poses, _, _ = find(
+            make_head(exclusive=True), features, flip_indices=flip_indices
         )
-        sample = make_sample(PEOPLE, SIZE)
-        with torch.no_grad():
-            losses = head.loss([self.features()], [sample])
-        # One center and two noses, each of which finds its own person.
-        assert losses['matched'] == 3
-        assert losses['loss_location'].item() == pytest.approx(0, abs=1e-3)
-        assert losses['loss_oks'].item() == pytest.approx(-math.log(1.01), abs=1e-3)
+        expected = torch.tensor([self.SCORE, self.SCORE, 0.0])
+        torch.testing.assert_close(poses.scores[0, :3], expected)
+        for name in ('keypoints', 'keypoint_scores', 'valid', 'centers'):
+            assert torch.equal(getattr(poses, name), getattr(plain, name)), name
 
 
 class TestLoss:

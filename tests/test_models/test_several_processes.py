@@ -18,7 +18,6 @@ RELEASED = {
     'head.grouping_loss.oks_gate': 0.1,
 }
 CROWDS = {
-    'head.grouping.speakers': (0, 1, 2),
     'head.tokenizer.scores': True,
     'head.tokenizer.branches': (8, 8, 16, 16),
     'backbone.type': 'HRNetWithBranches',

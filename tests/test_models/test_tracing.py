@@ -13,12 +13,10 @@ WIDTHS = (8, 8, 16, 16)  # of the small model's branches
 # All that reads crowds otherwise than the paper.
 CROWDS = {
     'head.average_attention': True,
-    'head.distinct': 0.7,
-    'head.grouping.speakers': (0, 1, 2),
+    'head.exclusive': True,
     'backbone.type': 'HRNetWithBranches',
     'head.tokenizer.branches': WIDTHS,
     'head.tokenizer.scores': True,
-    'head.score': dict(type='ProductScore'),
     'head.decoder.fine_centers': True,
     'head.decoder.center_kernel': 3,
     'head.decoder.newton_sigma': 2.5,

@@ -13,7 +13,6 @@ VARIANTS = {
         'head.grouping_loss.oks_gate': 0.5,
     },
     'crowds': {
-        'head.grouping.speakers': (0, 1, 2),
         'head.tokenizer.scores': True,
         'head.tokenizer.branches': (8, 8, 16, 16),
         'backbone.type': 'HRNetWithBranches',

@@ -5,12 +5,11 @@ import pytest
 import torch
 
 from centergroup_mm.ops.poses import (
-    distinct_poses,
     expected_locations,
     most_attended_locations,
     pose_scores,
-    product_scores,
     refine_locations,
+    unclaimed_shares,
 )
 
 # Large coordinates, which half precision would round.
@@ -151,81 +150,80 @@ class TestScores:
             assert scores.shape == (2, 7)
             assert ((scores >= 0) & (scores <= 1)).all()
 
-    def test_product_falls_with_each_keypoint_and_with_the_center(self):
-        scores = product_scores(logit([[0.8, 0.4]]), logit([[[0.9, 0.5], [0.9, 0.5]]]))
-        torch.testing.assert_close(scores, torch.tensor([[0.56, 0.28]]))
 
+class TestUnclaimedShares:
+    """Four keypoints each, of a visibility of 1 where nothing else is said."""
 
-class TestDistinctPoses:
-    """Four keypoints each; of those that count more than half is too much in common."""
-
-    share = 0.5
-
-    def keep(self, keypoints, scores, visibility=None, valid=None, share=None):
+    def shares(self, keypoints, scores, visibility=None, valid=None):
         """Of poses [[x of each keypoint, ...], ...] of one image."""
         coords = torch.tensor(keypoints)[None, ..., None].expand(-1, -1, -1, 2)
-        visibility = (
-            torch.ones(coords.shape[:3])
-            if visibility is None
-            else (torch.tensor(visibility)[None])
+        if visibility is None:
+            visibility = [[1.0] * 4] * len(keypoints)
+        if valid is None:
+            valid = [True] * len(keypoints)
+        shares = unclaimed_shares(
+            coords,
+            torch.tensor([visibility]),
+            torch.tensor([scores]),
+            torch.tensor([valid]),
         )
-        valid = (
-            torch.ones(coords.shape[:2], dtype=torch.bool)
-            if valid is None
-            else (torch.tensor(valid)[None])
-        )
-        return distinct_poses(
-            coords, visibility, torch.tensor([scores]), valid, share or self.share
-        )[0].tolist()
+        return pytest.approx(shares[0].tolist())
 
-    def test_the_better_one_stays_wherever_it_is(self):
-        same = [[1, 2, 3, 4], [1, 2, 3, 9]]
-        assert self.keep(same, [0.9, 0.8]) == [True, False]
-        assert self.keep(same, [0.8, 0.9]) == [False, True]
-        assert self.keep(same, [0.8, 0.8]) == [True, False]
+    def test_the_better_one_claims_wherever_it_is(self):
+        mostly = [[1, 2, 3, 4], [1, 2, 3, 9]]
+        assert self.shares(mostly, [0.9, 0.8]) == [1, 0.25]
+        assert self.shares(mostly, [0.8, 0.9]) == [0.25, 1]
+        assert self.shares(mostly, [0.8, 0.8]) == [1, 0.25]
 
-    def test_exactly_the_share_is_not_too_much(self):
-        assert self.keep([[1, 2, 3, 4], [1, 2, 8, 9]], [0.9, 0.8]) == [True, True]
-        three_of_four = [[1, 2, 3, 4], [1, 2, 3, 9]]
-        assert self.keep(three_of_four, [0.9, 0.8], share=0.75) == [True, True]
-        assert self.keep(three_of_four, [0.9, 0.8], share=0.7) == [True, False]
+    def test_a_copy_has_nothing_of_its_own(self):
+        assert self.shares([[1, 2, 3, 4]] * 3, [0.7, 0.9, 0.8]) == [0, 1, 0]
+
+    def test_all_better_poses_claim_together(self):
+        poses = [[1, 2, 3, 4], [5, 6, 7, 8], [1, 6, 9, 9]]
+        assert self.shares(poses, [0.9, 0.8, 0.7]) == [1, 1, 0.5]
 
     def test_places_count_by_their_type(self):
-        assert self.keep([[1, 2, 3, 4], [4, 3, 2, 1]], [0.9, 0.8]) == [True, True]
+        assert self.shares([[1, 2, 3, 4], [4, 3, 2, 1]], [0.9, 0.8]) == [1, 1]
 
-    def test_only_likely_keypoints_of_the_worse_pose_count(self):
+    def test_a_keypoint_counts_as_much_as_it_is_visible(self):
         half = [[1, 2, 3, 4], [1, 2, 8, 9]]
-        unlikely = [[0.9] * 4, [0.9, 0.9, 0.1, 0.1]]
-        # Of its two likely keypoints both are in common, of the other's four only two.
-        assert self.keep(half, [0.9, 0.8], unlikely) == [True, False]
-        assert self.keep(half, [0.8, 0.9], unlikely) == [True, True]
+        visibility = [[0.1] * 4, [0.9, 0.7, 0.3, 0.1]]
+        assert self.shares(half, [0.9, 0.8], visibility) == [1, 0.2]
 
-    def test_a_pose_without_likely_keypoints_has_nothing_in_common(self):
-        nothing = [[0.9] * 4, [0.1] * 4]
-        assert self.keep([[1, 2, 3, 4]] * 2, [0.9, 0.8], nothing) == [True, True]
+    def test_a_pose_without_visible_keypoints_is_no_division_by_zero(self):
+        nothing = [[1.0] * 4, [0.0] * 4]
+        assert self.shares([[1, 2, 3, 4]] * 2, [0.9, 0.8], nothing) == [1, 0]
 
-    def test_an_empty_slot_drops_nobody_and_stays_empty(self):
+    def test_an_empty_slot_claims_nothing(self):
         same = [[1, 2, 3, 4]] * 2
-        assert self.keep(same, [0.9, 0.8], valid=[False, True]) == [False, True]
+        assert self.shares(same, [0.9, 0.8], valid=[False, True]) == [1, 1]
 
     def test_images_do_not_mix(self):
         coords = torch.ones(2, 1, 4, 2, dtype=torch.long)
         ones = torch.ones(2, 1)
-        kept = distinct_poses(coords, torch.ones(2, 1, 4), ones, ones > 0, 0.5)
-        assert kept.all()
+        assert (
+            unclaimed_shares(coords, torch.ones(2, 1, 4), ones, ones > 0) == 1
+        ).all()
 
     @pytest.mark.parametrize('seed', range(5))
-    def test_what_is_dropped_has_a_better_one_and_order_does_not_matter(self, seed):
+    def test_no_keypoint_counts_for_two_poses_and_order_does_not_matter(self, seed):
         generator = torch.Generator().manual_seed(seed)
         coords = torch.randint(0, 2, (3, 8, 4, 2), generator=generator)
         visibility = torch.rand(3, 8, 4, generator=generator)
         scores = torch.rand(3, 8, generator=generator)
         valid = torch.rand(3, 8, generator=generator) > 0.2
-        kept = distinct_poses(coords, visibility, scores, valid, self.share)
-        assert (kept <= valid).all() and kept.sum() < valid.sum()
-        best = torch.where(valid, scores, -1).argmax(1)
-        assert kept[torch.arange(3), best].all()
-        order = torch.randperm(8, generator=generator)
         fields = (coords, visibility, scores, valid)
-        again = distinct_poses(*(f[:, order] for f in fields), self.share)
-        assert torch.equal(again, kept[:, order])
+        shares = unclaimed_shares(*fields)
+        for image in range(3):
+            counted = set()
+            for pose in scores[image].argsort(descending=True):
+                own = [(k, *xy) for k, xy in enumerate(coords[image, pose].tolist())]
+                new = [place not in counted for place in own]
+                weights = visibility[image, pose]
+                expected = (weights * torch.tensor(new)).sum() / weights.sum()
+                torch.testing.assert_close(shares[image, pose], expected)
+                if valid[image, pose]:
+                    counted.update(own)
+        order = torch.randperm(8, generator=generator)
+        again = unclaimed_shares(*(field[:, order] for field in fields))
+        torch.testing.assert_close(again, shares[:, order])
