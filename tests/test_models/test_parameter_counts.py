@@ -100,8 +100,7 @@ def test_what_crowds_need_is_a_linear_layer_on_all_branches(
     model.eval()
     with torch.no_grad():
         poses = model(torch.empty(1, 3, 128, 192, device='meta'), None, mode='tensor')
-    # Thirty centers, and thirty candidates of each of the five types that speak.
-    assert poses.keypoints.shape == (1, 180, num_keypoints, 2)
+    assert poses.keypoints.shape == (1, 30, num_keypoints, 2)
 
 
 @pytest.mark.parametrize(
