@@ -11,9 +11,8 @@ from centergroup_mm.export import export_onnx
 
 
 def change_weights(checkpoint):
-    """Keypoints become likely: of queries that ask for the same unlikely keypoints all
-    would stay, and which of the model's poses is which of the graph's could not be
-    told. What tokens know beside the CNN, which begins at zero, counts."""
+    """Keypoints become likely, as of people who are seen; and what tokens know beside
+    the CNN, which begins at zero, counts."""
     content = torch.load(checkpoint, weights_only=True)
     torch.manual_seed(0)
     for key, weight in content['state_dict'].items():
@@ -37,7 +36,6 @@ def test_all_that_crowds_need_is_in_one_graph(write_model):
     kinds = {node.op_type for node in proto.graph.node}
     assert not kinds & {'NonZero', 'Loop', 'If', 'Scan', 'NonMaxSuppression'}
     scores = next(o for o in proto.graph.output if o.name == 'scores')
-    # Twelve centers and twelve candidates of each of the five types that speak.
-    assert scores.type.tensor_type.shape.dim[1].dim_value == 12 + 5 * 12
+    assert scores.type.tensor_type.shape.dim[1].dim_value == 12
     report = json.loads((written.folder / 'plus.report.json').read_text())
     assert all(row['poses'] for row in report['verified'])
