@@ -38,6 +38,7 @@ METHODS = (
 FUNCTIONS = {
     'stack_views': 'fusion',
     'fuse_heatmaps': 'fusion',
+    'fuse_with_fine_centers': 'fusion',
     'resize_maps': 'fusion',
     'stack_flipped_tags': 'fusion',
     'add_mirrored_view': 'candidates',
@@ -47,6 +48,8 @@ FUNCTIONS = {
     'take_nearest': 'grouping',
     'most_attended_locations': 'refinement',
     'merge_views': 'refinement',
+    'average_attention': 'refinement',
+    'unclaimed_shares': 'refinement',
     'to_instances': 'transfer',
     'aggregate_heatmaps': 'fusion',
     'batch_heatmap_nms': 'candidates',
