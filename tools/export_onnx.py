@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from functools import partial
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,8 +49,6 @@ def main(argv: list[str] | None = None) -> int:
     from centergroup_mm.lab.command_line import run_tool
 
     def work() -> None:
-        from functools import partial
-
         from centergroup_mm.export import export_onnx
 
         done = export_onnx(

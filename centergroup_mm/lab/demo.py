@@ -26,7 +26,6 @@ PICTURES = 12
 SCORE_THR = 0.3
 # What of CenterGroup+ needs no training of its own, by its config.
 PLUS = CONFIGS / '_base_' / 'plus.py'
-READING = ('decoder', 'average_attention', 'exclusive')
 # The ablation: keypoints by distance alone, taken from all candidates that the model
 # has, or only from likely ones. Of thresholds from 0.1 to 0.5, 0.3 served it best.
 NEAREST = {'model.test_cfg.grouping': 'nearest'}
@@ -47,14 +46,9 @@ QUICK_OPTIONS = {
 def crowd_reading() -> dict[str, object]:
     """Options by which a test reads any CenterGroup as CenterGroup+ is read."""
     head = Config.fromfile(PLUS).plus.head
-    options = {}
-    for name in READING:
-        values = head[name] if isinstance(head[name], dict) else {'': head[name]}
-        options |= {
-            f'model.head.{name}.{key}'.rstrip('.'): value
-            for key, value in values.items()
-        }
-    return options
+    options = {f'decoder.{key}': value for key, value in head.decoder.items()}
+    options |= {key: head[key] for key in ('average_attention', 'exclusive')}
+    return {f'model.head.{key}': value for key, value in options.items()}
 
 
 class Demo:

@@ -16,11 +16,7 @@ from torch import Tensor
 
 from ..ops.attention_views import average_attention
 from ..ops.flip import add_mirrored_view, merge_views
-from ..ops.poses import (
-    expected_locations,
-    most_attended_locations,
-    unclaimed_shares,
-)
+from ..ops.poses import expected_locations, most_attended_locations, unclaimed_shares
 from ..structures import (
     Candidates,
     Extent,
