@@ -41,6 +41,9 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
     def __init__(self, *args, channels_last: bool | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.channels_last = channels_last
+        # Whether that was looked at since it was trained or loaded: not for each batch,
+        # for that would wait for the device.
+        self._may_predict = False
         self._register_load_state_dict_pre_hook(self._check_state_dict)
 
     def train(self, mode: bool = True) -> 'BatchedPoseEstimator':
@@ -51,6 +54,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         self.to(
             memory_format=torch.channels_last if by_pixel else torch.contiguous_format
         )
+        self._may_predict &= not mode
         return super().train(mode)
 
     def detector_parts(self) -> dict[str, nn.Module]:
@@ -87,7 +91,9 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
                 smaller than they say; or if ``autocast`` names another type.
             RuntimeError: If the detector is trained and what groups is not.
         """
-        self._refuse_random_grouping()
+        if not self._may_predict:
+            self._refuse_random_grouping()
+            self._may_predict = True
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
         with self._autocast(scales[0].device.type):
@@ -131,6 +137,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
 
     def _check_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
         """Before weights are loaded, by whatever wrapper."""
+        self._may_predict = False
         self.check_weights(
             {
                 key[len(prefix) :]: weight

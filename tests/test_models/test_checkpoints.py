@@ -10,6 +10,7 @@ from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 
@@ -80,6 +81,16 @@ def train(model, make_images, make_sample, people):
     return model.train()(**model.data_preprocessor(data, True), mode='loss')
 
 
+class CountReads(TorchDispatchMode):
+    """Counts how often a value is asked for, as a branch does."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func.overloadpacket.__name__ == '_local_scalar_dense'
+        return func(*args, **(kwargs or {}))
+
+
 def test_whole_model(build, load, make_images, make_sample):
     model, trained = build(trained=False), build(seed=1)
     load(model, trained.state_dict())
@@ -128,7 +139,20 @@ def test_whole_model_after_a_detector(build, load, make_images, make_sample):
 
 def test_random_weights_predict(build, make_images, make_sample):
     """Nothing is trained, so nothing is loaded wrongly; tools measure such models."""
-    assert predict(build(trained=False), make_images, make_sample)
+    model = build(trained=False)
+    assert predict(model, make_images, make_sample)
+    model.load_state_dict(detector_of(build(seed=1)), strict=False)
+    with pytest.raises(RuntimeError, match='grouping is random'):
+        predict(model, make_images, make_sample)
+
+
+def test_whether_the_grouping_is_trained_is_asked_once(build, make_images, make_sample):
+    model, reads = build(), []
+    for _ in range(3):
+        with CountReads() as counter:
+            assert predict(model, make_images, make_sample)
+        reads.append(counter.count)
+    assert reads[1:] == [reads[0] - 1] * 2
 
 
 class TestWhereTheWeightsCameFrom:
