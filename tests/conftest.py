@@ -37,8 +37,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope='session')
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """What ``--device`` says; the CPU without it."""
+    """What ``--device`` says; the CPU without it.
+
+    A GPU convolves in float32 there, as the CPU, and not with the ten bits of TF32 that
+    are torch's default.
+    """
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device(request.config.getoption('--device'))
+
+
+@pytest.fixture(scope='session')
+def gpu(device: torch.device) -> torch.device:
+    """The GPU that ``--device`` names; skips without one."""
+    if device.type != 'cuda':
+        pytest.skip('runs on a GPU: --device cuda')
+    return device
 
 
 @pytest.fixture(autouse=True, scope='session')

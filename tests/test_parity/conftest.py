@@ -40,7 +40,7 @@ def converted(parity_dir, tmp_path_factory):
 def open_case(converted, parity_dir, coco_mini):
     """Everything about a fixture: config, model, reference values, image."""
 
-    def make(name: str) -> SimpleNamespace:
+    def make(name: str, device: str | torch.device = 'cpu') -> SimpleNamespace:
         file = converted(name)
         config = Config.fromfile(file)
         config.model.test_cfg.flip_test = name != 'coco_noflip'
@@ -55,7 +55,7 @@ def open_case(converted, parity_dir, coco_mini):
         return SimpleNamespace(
             config=config,
             weights=weights,
-            model=init_model(config, weights, device='cpu'),
+            model=init_model(config, weights, device=str(device)),
             reference=dict(np.load(parity_dir / f'{name}.npz')),
             image=str(coco_mini / IMAGES[name]),
         )

@@ -14,8 +14,8 @@ CASES = ['coco_flip', 'coco_noflip', 'coco_ms']
 
 
 @pytest.fixture(scope='module', params=CASES)
-def case(request, open_case):
-    return open_case(request.param)
+def case(request, open_case, device):
+    return open_case(request.param, device)
 
 
 def assert_poses(poses, reference, pixels):
@@ -34,11 +34,13 @@ def test_multiscale_inputs_of_the_image_file(open_case):
         assert np.abs(ours.numpy() - reference).max() <= 1e-4 * np.abs(reference).max()
 
 
-def test_multiscale_poses_of_the_inputs(open_case):
+def test_poses_of_the_inputs(case, device):
     """The network's inputs as the reference had them, scale 1 first."""
-    case = open_case('coco_ms')
     names = ('input_scale1', 'input_scale2', 'input_scale0')
-    inputs = tuple(torch.from_numpy(case.reference[name]) for name in names)
+    if names[0] not in case.reference:
+        names = ('input',)
+    inputs = [torch.from_numpy(case.reference[n]).to(device) for n in names]
+    inputs = inputs[0] if len(inputs) == 1 else tuple(inputs)
     _, poses = run_model(case, inputs, preprocess(case)['data_samples'])
     assert_poses(poses, case.reference, 0.01)
 
@@ -48,11 +50,11 @@ def test_inference_bottomup(case):
     assert_poses(result.pred_instances, case.reference, 0.05)
 
 
-def test_inferencer(case, tmp_path):
+def test_inferencer(case, tmp_path, device):
     config = tmp_path / 'config.py'
     case.config.dump(config)
     inferencer = MMPoseInferencer(
-        pose2d=str(config), pose2d_weights=case.weights, device='cpu'
+        pose2d=str(config), pose2d_weights=case.weights, device=str(device)
     )
     drawn = tmp_path / 'drawn'
     result = next(
@@ -65,8 +67,10 @@ def test_inferencer(case, tmp_path):
 
 
 @pytest.mark.parametrize('name', ['coco_flip', 'coco_ms'])
-def test_a_batch_of_mixed_sizes_equals_single_images(name, open_case, coco_mini):
-    case = open_case(name)
+def test_a_batch_of_mixed_sizes_equals_single_images(
+    name, open_case, coco_mini, device
+):
+    case = open_case(name, device)
     pipeline = Compose(case.config.test_dataloader.dataset.pipeline)
     images = [cv2.imread(str(path)) for path in sorted(coco_mini.glob('*.jpg'))[:2]]
     images.append(np.ascontiguousarray(images[0].transpose(1, 0, 2)))
