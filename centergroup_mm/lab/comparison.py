@@ -170,6 +170,10 @@ class Comparison:
             model.head.detector = detector = ShowingDetector(
                 model.head.detector, flip_types, **replaced
             )
+            if getattr(model.head.decoder, 'fine_centers', False):
+                # On the finest heatmaps alone a true center is a plateau of four
+                # pixels, each of them a candidate. Predicted ones have no plateaus.
+                model.head.decoder.num_centers *= 4
 
             def before(sample):
                 image = truth[sample.metainfo['img_id']]
