@@ -3,9 +3,7 @@
 _base_ = ['centergroup_w48_crowdpose.py', '_base_/plus.py']
 
 codec = _base_.plus.head.decoder
-backbone = _base_.plus.backbone
 train_pipeline = _base_.train_pipeline
 train_pipeline[3].encoder.update(codec)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(**_base_.plus)
-model['head']['tokenizer']['branches'] = _base_.backbone.extra.stage4.num_channels

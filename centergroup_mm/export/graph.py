@@ -89,7 +89,7 @@ class PosesFromPixels(nn.Module):
     def _find_poses(self, pixels: Tensor, inside: Tensor):
         if self.flip_indices is not None:
             pixels = torch.cat((pixels, pixels.flip(-1)))
-        features = [self.model.extract_feat(pixels)]
+        features = [self.model.extract_feat(pixels)[0]]
         head = self.model.head
         # The same as the image warped to the stride, for images that are only resized.
         at_features = inside[:, 0, :: head.stride, :: head.stride]

@@ -8,7 +8,6 @@ from .detector import HigherHRNetMaps
 from .grouping import GroupingTransformer
 from .heatmap_head import HeatmapHead
 from .higher_hrnet_head import HigherHRNetHead
-from .hrnet_with_branches import HRNetWithBranches
 from .nearest_head import NearestKeypointHead
 from .pose_score import PoseScore
 from .tokenizer import CandidateTokenizer
@@ -20,7 +19,6 @@ __all__ = [
     'CenterGroupHead',
     'CenterNetHead',
     'GroupingTransformer',
-    'HRNetWithBranches',
     'HeatmapHead',
     'HigherHRNetHead',
     'HigherHRNetMaps',

@@ -120,7 +120,7 @@ class CenterGroupHead(HeatmapHead):
 
     def group(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         maps: Maps,
         extent: Extent,
         flip_indices: Sequence[int] | None,
@@ -262,7 +262,9 @@ class CenterGroupHead(HeatmapHead):
         size = (inside.shape[-1], inside.shape[-2])
         heatmaps = self.fuse([[h.detach().float() for h in stages]], size)
         keypoints, centers = self.decoder.find_candidates(heatmaps, inside, usable)
-        tokens = self.tokenizer([feats], keypoints, centers, inside_quarter[:, 0], size)
+        tokens = self.tokenizer(
+            [feats[0]], keypoints, centers, inside_quarter[:, 0], size
+        )
         outputs = self.grouping(*tokens)
         targets = make_targets(
             self.assigner,

@@ -96,7 +96,7 @@ class CenterNetHead(HeatmapHead):
 
     def group(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         maps: Maps,
         extent: Extent,
         flip_indices: Sequence[int] | None,
@@ -108,7 +108,7 @@ class CenterNetHead(HeatmapHead):
         keypoints, centers = self.decoder.find_candidates(
             maps.heatmaps, extent.inside, extent.inside
         )
-        joints, boxes = self._regress(features[0][0], centers, flip_indices)
+        joints, boxes = self._regress(features[0], centers, flip_indices)
         poses = self._snap(keypoints, centers, joints, boxes, maps.heatmaps)
         return Found(poses, maps.heatmaps, keypoints)
 

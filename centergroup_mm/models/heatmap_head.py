@@ -86,7 +86,7 @@ class HeatmapHead(BaseHead):
     @abstractmethod
     def group(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         maps: Maps,
         extent: Extent,
         flip_indices: Sequence[int] | None,
@@ -94,7 +94,7 @@ class HeatmapHead(BaseHead):
         """Group keypoints into poses.
 
         Args:
-            features (Sequence[Sequence[Tensor]]): As for :meth:`find_poses`.
+            features (Sequence[Tensor]): As for :meth:`find_poses`.
             maps (Maps): What the detector sees.
             extent (Extent): Where the images lie in the input.
             flip_indices (Sequence[int], optional): Mirror image of each of the T
@@ -128,11 +128,11 @@ class HeatmapHead(BaseHead):
         Returns:
             Poses: In input pixels.
         """
-        return self.find_poses([feats]).poses
+        return self.find_poses([feats[0]]).poses
 
     def find_poses(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         inside: Tensor | None = None,
         inside_quarter: Tensor | None = None,
         flip_indices: Sequence[int] | None = None,
@@ -142,9 +142,9 @@ class HeatmapHead(BaseHead):
         Features stand at the codec's first downscale, 1/4 of the input by default.
 
         Args:
-            features (Sequence[Sequence[Tensor]]): The backbone's maps of each test
-                scale, scale 1 first; the first map of each (B, C, h_s, w_s) at 1/4.
-                (2B, ...) with the mirrored views behind the originals in a flip test.
+            features (Sequence[Tensor]): Backbone maps at 1/4 of each test scale, scale
+                1 first, (B, C, h_s, w_s); (2B, ...) with the mirrored views behind the
+                originals in a flip test.
             inside (Tensor, optional): bool (B, 1, h, w), True inside the image. If
                 None, there is no padding.
             inside_quarter (Tensor, optional): bool (B, h/4, w/4), the same at the
@@ -155,12 +155,11 @@ class HeatmapHead(BaseHead):
         Returns:
             Found: Poses in input pixels, and what they were found by.
         """
-        finest = features[0][0]
-        height, width = finest.shape[-2:]
+        height, width = features[0].shape[-2:]
         if inside is None:
             size = (width * self.stride, height * self.stride)
-            batch = finest.shape[0] // (1 if flip_indices is None else 2)
-            inside = finest.new_ones((batch, 1, *size[::-1]), dtype=torch.bool)
+            batch = features[0].shape[0] // (1 if flip_indices is None else 2)
+            inside = features[0].new_ones((batch, 1, *size[::-1]), dtype=torch.bool)
             inside_quarter = inside[:, 0, :: self.stride, :: self.stride]
         extent = Extent(inside, inside_quarter, (inside.shape[-1], inside.shape[-2]))
         maps = self.read_maps(features, extent.size, flip_indices)
@@ -168,18 +167,18 @@ class HeatmapHead(BaseHead):
 
     def read_maps(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         size: tuple[int, int],
         flip_indices: Sequence[int] | None = None,
     ) -> Maps:
         """Run the detector on all views and scales.
 
         Args:
-            features (Sequence[Sequence[Tensor]]): As for :meth:`find_poses`.
+            features (Sequence[Tensor]): As for :meth:`find_poses`.
             size (tuple[int, int]): Input [w, h] at scale 1.
             flip_indices (Sequence[int], optional): As for :meth:`find_poses`.
         """
-        predicted = [self.detector(maps) for maps in features]
+        predicted = [self.detector([feature]) for feature in features]
         scales = [[stage.float() for stage in stages] for stages, _ in predicted]
         return Maps(self.fuse(scales, size, flip_indices), predicted[0][1])
 
@@ -224,7 +223,7 @@ class HeatmapHead(BaseHead):
         features = stack_views(feats, flip, test_cfg.get('multiscale_test', False))
         types = flip_types(batch_data_samples, self.num_keypoints)
         flip_indices = types[: self.num_types] if flip else None
-        extent = image_extent(batch_data_samples, features[0][0])
+        extent = image_extent(batch_data_samples, features[0])
         found = self.find_poses(
             features, extent.inside, extent.inside_quarter, flip_indices
         )

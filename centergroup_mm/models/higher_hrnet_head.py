@@ -72,7 +72,7 @@ class HigherHRNetHead(HeatmapHead):
 
     def group(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         maps: Maps,
         extent: Extent,
         flip_indices: Sequence[int] | None,

@@ -51,16 +51,3 @@ class ResidualCNN(BaseModule):
     def forward(self, feature: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, D, h, w)."""
         return self.blocks(self.project(feature))
-
-
-def zero_linear(in_channels: int, out_channels: int) -> nn.Linear:
-    """A linear layer that begins at zero: what it adds to is first left as it is.
-
-    Args:
-        in_channels (int): Of its input.
-        out_channels (int): Of its output.
-    """
-    layer = nn.Linear(in_channels, out_channels)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer

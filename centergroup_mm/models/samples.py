@@ -17,8 +17,8 @@ from ..structures import Extent, Poses
 
 def stack_views(
     feats: Sequence, flip_test: bool, multiscale_test: bool
-) -> list[list[Tensor]]:
-    """Bring the host's nesting of features into one list of maps per test scale.
+) -> list[Tensor]:
+    """Bring the host's nesting of features into one tensor per test scale.
 
     Args:
         feats (Sequence): Backbone output (a tuple of maps); ``[original, mirrored]``
@@ -27,13 +27,12 @@ def stack_views(
         multiscale_test (bool): Whether there are several scales.
 
     Returns:
-        list[list[Tensor]]: Per scale the backbone's maps, finest first, (B, C, h, w),
-        or (2B, C, h, w) with mirrored views.
+        list[Tensor]: Per scale (B, C, h, w), or (2B, C, h, w) with mirrored views.
     """
     scales = feats if multiscale_test else [feats]
     if flip_test:
-        return [list(map(torch.cat, zip(*views, strict=True))) for views in scales]
-    return [list(maps) for maps in scales]
+        return [torch.cat((view[0][0], view[1][0])) for view in scales]
+    return [view[0] for view in scales]
 
 
 def image_masks(

@@ -12,13 +12,11 @@ from ..ops.position import encode_positions
 from ..ops.recording import is_recorded
 from ..ops.sampling import read_bilinear
 from ..structures import Candidates, Tokens
-from .layers import ResidualCNN, zero_linear
+from .layers import ResidualCNN
 from .patch_cnn import patches_are_cheaper, read_residual_cnn
 
 # Share of scale 1 in a multi-scale test; the other scales share the rest equally.
 MAIN_SCALE_WEIGHT = 0.6
-# Scores below this are as good as none; their logarithm goes no further down.
-MIN_SCORE = 1e-3
 
 
 @MODELS.register_module()
@@ -34,14 +32,6 @@ class CandidateTokenizer(BaseModule):
         patches (bool, optional): Whether inference computes the CNN around valid
             tokens only, with the same result. Defaults to None: on a CPU where that is
             cheaper, never on a GPU, where asking would wait for it.
-        scores (bool): Whether a token knows the score of its candidate, which is added
-            to its appearance by a linear layer that begins at zero. Defaults to False,
-            the paper.
-        branches (Sequence[int]): Channels of the backbone's first maps, whatever their
-            resolutions, that are read at the candidates beside the CNN; a linear layer
-            that begins at zero adds them to the appearance. With ``num_blocks=0`` they
-            take the place of the CNN but for its first layer. Defaults to (), the
-            paper.
     """
 
     def __init__(
@@ -51,8 +41,6 @@ class CandidateTokenizer(BaseModule):
         num_blocks: int = 2,
         shared_cnn: bool = True,
         patches: bool | None = None,
-        scores: bool = False,
-        branches: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.embed_dims = embed_dims
@@ -61,15 +49,10 @@ class CandidateTokenizer(BaseModule):
         self.center_cnn = (
             None if shared_cnn else ResidualCNN(in_channels, embed_dims, num_blocks)
         )
-        self.branches = tuple(branches)
-        self.score_linear = zero_linear(2, embed_dims) if scores else None
-        self.branch_linear = None
-        if branches:
-            self.branch_linear = zero_linear(sum(branches), embed_dims)
 
     def forward(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         keypoints: Candidates,
         centers: Candidates,
         mask: Tensor,
@@ -78,8 +61,8 @@ class CandidateTokenizer(BaseModule):
         """Make the tokens of all candidates.
 
         Args:
-            features (Sequence[Sequence[Tensor]]): The backbone's maps of each test
-                scale, scale 1 first; the first map of each (B, C, h_s, w_s) at 1/4.
+            features (Sequence[Tensor]): Backbone maps (B, C, h_s, w_s) at 1/4 of each
+                test scale, scale 1 first.
             keypoints (Candidates): (B, K, M).
             centers (Candidates): (B, 1, P).
             mask (Tensor): bool (B, h, w), valid pixels at 1/4 of scale 1.
@@ -88,9 +71,6 @@ class CandidateTokenizer(BaseModule):
         Returns:
             tuple[Tokens, Tokens]: K*M keypoint tokens, type by type, and P center
             tokens.
-
-        Raises:
-            ValueError: If ``branches`` are not maps of the backbone.
         """
         num_types, num_candidates = keypoints.coords.shape[1:3]
         num_keypoints = num_types * num_candidates
@@ -102,9 +82,6 @@ class CandidateTokenizer(BaseModule):
             (types, types.new_full((centers.coords.shape[2],), num_types))
         )
         appearance = self._read_features(features, coords, valid, num_keypoints, size)
-        if self.score_linear is not None:
-            scores = torch.cat((keypoints.scores.flatten(1), centers.scores[:, 0]), 1)
-            appearance = appearance + self._embed_scores(scores)
         positions = encode_positions(mask, coords, size, self.embed_dims)
 
         own = slice(None, num_keypoints), slice(num_keypoints, None)
@@ -120,15 +97,9 @@ class CandidateTokenizer(BaseModule):
         )
         return keypoint_tokens, center_tokens
 
-    def _embed_scores(self, scores: Tensor) -> Tensor:
-        """Scores (B, N) and their logarithms as (B, N, D); no gradient to the maps."""
-        scores = scores.detach()
-        logs = scores.clamp(min=MIN_SCORE).log()
-        return self.score_linear(torch.stack((scores, logs), -1))
-
     def _read_features(
         self,
-        features: Sequence[Sequence[Tensor]],
+        features: Sequence[Tensor],
         coords: Tensor,
         valid: Tensor,
         num_keypoints: int,
@@ -141,31 +112,13 @@ class CandidateTokenizer(BaseModule):
             weights = [MAIN_SCALE_WEIGHT]
             weights += [(1 - MAIN_SCALE_WEIGHT) / others] * others
         total = 0
-        for weight, maps in zip(weights, features, strict=True):
-            read = self._read_cnns(maps[0], coords, valid, num_keypoints, size)
-            if self.branch_linear is not None:
-                read = read + self._read_branches(maps, coords, size)
-            total = total + weight * read
+        for weight, feature in zip(weights, features, strict=True):
+            total = total + weight * self._read_scale(
+                feature, coords, valid, num_keypoints, size
+            )
         return total
 
-    def _read_branches(
-        self, maps: Sequence[Tensor], coords: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        """All branches at the tokens, (B, N, D): points are read, no map is made."""
-        found = tuple(branch.shape[1] for branch in maps)
-        if found[: len(self.branches)] != self.branches:
-            raise ValueError(
-                f'CandidateTokenizer: the backbone (or its neck) gives maps of {found} '
-                f'channels, branches={self.branches} are to be read. Expected the '
-                'channels of the first maps that it gives; an HRNet gives all its '
-                "branches as type='HRNetWithBranches'."
-            )
-        read = [
-            read_bilinear(branch, coords, size) for branch in maps[: len(self.branches)]
-        ]
-        return self.branch_linear(torch.cat(read, -1))
-
-    def _read_cnns(
+    def _read_scale(
         self,
         feature: Tensor,
         coords: Tensor,

@@ -1,15 +1,11 @@
 # What CenterGroup+, a variant beyond the paper for crowds (docs/crowds.md), does
 # otherwise than the paper (method_centergroup.py): centers from the finest heatmaps;
 # keypoints that count for one pose only; attention that is taught by the similarity of
-# what it chooses, and averaged over the views of a test; tokens that know their scores
-# and all branches of the backbone; keypoints at the top of their peaks.
-#
-# How many channels branches have is up to the backbone.
+# what it chooses, and averaged over the views of a test; keypoints at the top of their
+# peaks. It has the paper's weights.
 plus = dict(
-    backbone=dict(type='HRNetWithBranches'),
     head=dict(
         decoder=dict(fine_centers=True, center_kernel=3, newton_sigma=2.5),
-        tokenizer=dict(scores=True),
         oks_loss=dict(type='ExpectedOKSLoss', weight=0.5),
         average_attention=True,
         exclusive=True,

@@ -82,7 +82,7 @@ def test_averaged_attention_decides_and_explains(build, make_images, make_sample
 
 def test_newton_steps_are_those_on_the_fused_heatmaps(build):
     torch.manual_seed(3)
-    features = [[torch.randn(1, 8, 24, 32)]]
+    features = [torch.randn(1, 8, 24, 32)]
     plain, newton = build(), build(NEWTON)
     with torch.no_grad():
         found = plain.head.find_poses(features)
@@ -104,7 +104,7 @@ def test_centernet_takes_the_values_of_the_codec():
         min_peak_score=0.0,
     )
     codec = dict(type='CenterHeatmap', input_size=(64, 64), num_centers=7)
-    features = [[torch.randn(1, 8, 16, 16)]]
+    features = [torch.randn(1, 8, 16, 16)]
     poses = []
     for values in ({}, dict(newton_sigma=2.5), dict(fine_centers=True)):
         torch.manual_seed(0)

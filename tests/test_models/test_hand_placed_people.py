@@ -116,7 +116,7 @@ def mask_of(box):
 
 @torch.no_grad()
 def find(head, features, mask=(None, None), flip_indices=None):
-    found = head.find_poses([[features]], *mask, flip_indices)
+    found = head.find_poses([features], *mask, flip_indices)
     return found.poses, found.output, found.heatmaps
 
 

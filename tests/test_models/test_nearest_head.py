@@ -27,7 +27,7 @@ def heads(repo_root):
 def test_only_the_locations_are_replaced(heads, flip):
     torch.manual_seed(1)
     learned, nearest = heads
-    features = [[torch.randn(4 if flip else 2, 16, 16, 24)]]
+    features = [torch.randn(4 if flip else 2, 16, 16, 24)]
     flip_indices = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 17]
     arguments = dict(features=features, flip_indices=flip_indices if flip else None)
     with torch.no_grad():

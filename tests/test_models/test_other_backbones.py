@@ -207,7 +207,7 @@ class TestStride:
         assert len(predict(model, make_images, make_sample)) > 0
         feats = model.extract_feat(torch.randn(1, 3, 64, 96))
         with torch.no_grad():
-            found = model.head.find_poses([feats])
+            found = model.head.find_poses([feats[0]])
         assert found.heatmaps.shape[-2:] == (64, 96)
 
     def test_another_than_the_codecs_is_refused(

@@ -18,9 +18,6 @@ RELEASED = {
     'head.grouping_loss.oks_gate': 0.1,
 }
 CROWDS = {
-    'head.tokenizer.scores': True,
-    'head.tokenizer.branches': (8, 8, 16, 16),
-    'backbone.type': 'HRNetWithBranches',
     'head.oks_loss': dict(type='ExpectedOKSLoss'),
     'head.decoder.fine_centers': True,
 }

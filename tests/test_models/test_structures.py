@@ -20,11 +20,11 @@ def results(build, make_sample, people):
     features = torch.randn(2, 8, 16, 16)
     quarter, inside = stack_masks(samples, 'valid')
     with torch.no_grad():
-        everything = head.find_poses([[features]], inside, quarter[:, 0])
+        everything = head.find_poses([features], inside, quarter[:, 0])
         poses, heatmaps, keypoints, output = everything
         _, centers = head.decoder.find_candidates(heatmaps, inside, inside)
         tokens, _ = head.tokenizer(
-            [[features]], keypoints, centers, quarter[:, 0], (64, 64)
+            [features], keypoints, centers, quarter[:, 0], (64, 64)
         )
     own = centers.coords[:, 0], centers.valid[:, 0], centers.valid[:, 0]
     persons = [sample.gt_instance_labels for sample in samples]

@@ -52,7 +52,7 @@ def test_tokens_of_the_candidates_type_by_type(inputs, shared, patches):
     tokenizer = CandidateTokenizer(C, D, 1, shared, patches).eval()
     feature = features()
     keypoint_tokens, center_tokens = tokenizer(
-        [[feature]], keypoints, centers, mask, SIZE
+        [feature], keypoints, centers, mask, SIZE
     )
     assert keypoint_tokens.types.tolist() == [k for k in range(K) for _ in range(M)]
     assert center_tokens.types.tolist() == [K] * P
@@ -78,19 +78,19 @@ def test_scales_are_blended(inputs):
     """0.6 of scale 1 and 0.2 of each of two others, each read at its own resolution."""
     tokenizer = CandidateTokenizer(C, D, num_blocks=1).eval()
     scales = [features(), features(0.5), features(2.0)]
-    several, _ = tokenizer([[scale] for scale in scales], *inputs, SIZE)
-    single = [tokenizer([[scale]], *inputs, SIZE)[0].features for scale in scales]
+    several, _ = tokenizer(scales, *inputs, SIZE)
+    single = [tokenizer([scale], *inputs, SIZE)[0].features for scale in scales]
     expected = 0.6 * single[0] + 0.2 * single[1] + 0.2 * single[2]
     torch.testing.assert_close(several.features, expected)
     torch.testing.assert_close(
-        several.positions, tokenizer([scales[:1]], *inputs, SIZE)[0].positions
+        several.positions, tokenizer([scales[0]], *inputs, SIZE)[0].positions
     )
 
 
 def test_gradient_reaches_the_backbone(inputs):
     feature = features().requires_grad_()
     keypoint_tokens, _ = CandidateTokenizer(C, D, num_blocks=1)(
-        [[feature]], *inputs, SIZE
+        [feature], *inputs, SIZE
     )
     keypoint_tokens.features.square().sum().backward()
     assert feature.grad.abs().max() > 0
@@ -102,46 +102,8 @@ def test_training_takes_the_statistics_of_whole_maps(inputs):
     tokenizer = CandidateTokenizer(C, D, 1, patches=True).train()
     tokenizer.load_state_dict(dense.state_dict())
     feature = features()
-    expected, _ = dense([[feature]], *inputs, SIZE)
-    found, _ = tokenizer([[feature]], *inputs, SIZE)
+    expected, _ = dense([feature], *inputs, SIZE)
+    found, _ = tokenizer([feature], *inputs, SIZE)
     torch.testing.assert_close(found.features, expected.features)
     for name, value in dense.named_buffers():
         torch.testing.assert_close(tokenizer.get_buffer(name), value)
-
-
-class TestScores:
-    def test_are_added_with_their_logarithm(self, inputs):
-        """Those of keypoints and of centers, floored where there is none."""
-        keypoints, centers, mask = inputs
-        keypoints.scores[0, 0, 0] = -0.5
-        tokenizer = CandidateTokenizer(C, D, 1, patches=False, scores=True).eval()
-        feature = features()
-        plain = tokenizer([[feature]], keypoints, centers, mask, SIZE)
-        torch.nn.init.normal_(tokenizer.score_linear.weight)
-        weight = tokenizer.score_linear.weight
-        found = tokenizer([[feature]], keypoints, centers, mask, SIZE)
-        for before, after, own in zip(plain, found, (keypoints, centers), strict=True):
-            scores = own.scores.flatten(1)[..., None]
-            logs = scores.clamp(min=1e-3).log()
-            expected = scores * weight[:, 0] + logs * weight[:, 1]
-            torch.testing.assert_close(after.features - before.features, expected)
-
-    def test_begin_without_effect_and_are_learned(self, inputs):
-        plain = CandidateTokenizer(C, D, 1, patches=False).eval()
-        tokenizer = CandidateTokenizer(C, D, 1, patches=False, scores=True).eval()
-        tokenizer.load_state_dict(plain.state_dict(), strict=False)
-        feature = features()
-        expected, _ = plain([[feature]], *inputs, SIZE)
-        found, _ = tokenizer([[feature]], *inputs, SIZE)
-        assert torch.equal(found.features, expected.features)
-        found.features.square().sum().backward()
-        assert tokenizer.score_linear.weight.grad.any()
-
-    def test_pass_no_gradient_to_the_heatmaps(self, inputs):
-        keypoints, centers, mask = inputs
-        keypoints.scores.requires_grad_()
-        tokenizer = CandidateTokenizer(C, D, 1, patches=False, scores=True)
-        torch.nn.init.normal_(tokenizer.score_linear.weight)
-        found, _ = tokenizer([[features()]], keypoints, centers, mask, SIZE)
-        found.features.sum().backward()
-        assert keypoints.scores.grad is None
