@@ -41,9 +41,9 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
     def __init__(self, *args, channels_last: bool | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.channels_last = channels_last
-        # Whether that was looked at since it was trained or loaded: not for each batch,
-        # for that would wait for the device.
-        self._may_predict = False
+        # Whether what groups was found to be trained since weights were loaded: not
+        # looked at for each batch, for that would wait for the device.
+        self._grouping_is_trained = False
         self._register_load_state_dict_pre_hook(self._check_state_dict)
 
     def train(self, mode: bool = True) -> 'BatchedPoseEstimator':
@@ -54,7 +54,6 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         self.to(
             memory_format=torch.channels_last if by_pixel else torch.contiguous_format
         )
-        self._may_predict &= not mode
         return super().train(mode)
 
     def detector_parts(self) -> dict[str, nn.Module]:
@@ -91,16 +90,15 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
                 smaller than they say; or if ``autocast`` names another type.
             RuntimeError: If the detector is trained and what groups is not.
         """
-        if not self._may_predict:
+        if not self._grouping_is_trained:
             self._refuse_random_grouping()
-            self._may_predict = True
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
         with self._autocast(scales[0].device.type):
             for sizes, indices in _group_by_sizes(data_samples, len(scales)).items():
                 self._predict_size(
                     [
-                        _crop(images[indices], size)
+                        _crop(_pick(images, indices), size)
                         for images, size in zip(scales, sizes, strict=True)
                     ],
                     [data_samples[i] for i in indices],
@@ -114,6 +112,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         """
         is_initial = getattr(self.head, 'grouping_is_initial', None)
         if is_initial is None or not is_initial():
+            self._grouping_is_trained = True
             return
         if any_is_initial(batch_norms(*self.detector_parts().values())):
             return
@@ -137,7 +136,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
 
     def _check_state_dict(self, state_dict: dict, prefix: str, *_) -> None:
         """Before weights are loaded, by whatever wrapper."""
-        self._may_predict = False
+        self._grouping_is_trained = False
         self.check_weights(
             {
                 key[len(prefix) :]: weight
@@ -207,6 +206,11 @@ def _group_by_sizes(
         )
         groups[tuple(sizes)].append(index)
     return groups
+
+
+def _pick(images: Tensor, indices: list[int]) -> Tensor:
+    """Some images of a batch; all of them without a copy, for which a GPU waits."""
+    return images if len(indices) == len(images) else images[indices]
 
 
 def _crop(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -87,11 +87,12 @@ def test_compiled_model_agrees_on_other_inputs(build, start, variant, compile_):
 
 
 @pytest.mark.slow
-def test_exported_for_any_number_and_size_of_images(build, monkeypatch):
+@pytest.mark.parametrize('variant', [{}, CROWDS], ids=['paper', 'crowds'])
+def test_exported_for_any_number_and_size_of_images(build, monkeypatch, variant):
     """The flip test in one graph, for other batches, heights and widths."""
     # So that a run takes a few maps at a time, how many depending on the size.
     monkeypatch.setattr(candidates, 'CPU_PIXELS', 4 * 128 * 192)
-    module = FromFeatures(build().head).eval()
+    module = FromFeatures(build(variant).head).eval()
 
     def example(batch, height, width):
         torch.manual_seed(batch)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...coco import People
 from ...datasets import load_metainfo
+from ...models.trained import batch_norms
 from ..configs import load_config
 from ..crowd import CrowdSpec, make_image
 from .host_heads import HOST_MAPS, HostHead
@@ -57,6 +58,10 @@ class Method:
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('mmpose'):
             self.model = MODELS.build(self.config.model)
+        if hasattr(self.model.head, 'tokenizer'):
+            # As of a trained model, which is asked only once whether it is trained.
+            for norm in batch_norms(self.model.head.tokenizer):
+                norm.running_mean.fill_(0.01)
         # Models of this package choose the format in evaluation if it is not set.
         self.model.channels_last = settings.channels_last
         if settings.channels_last:
