@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ...coco import People
 from ...datasets import load_metainfo
-from ...models.trained import batch_norms
 from ..configs import load_config
 from ..crowd import CrowdSpec, make_image
 from .host_heads import HOST_MAPS, HostHead
@@ -60,8 +59,9 @@ class Method:
             self.model = MODELS.build(self.config.model)
         if hasattr(self.model.head, 'tokenizer'):
             # As of a trained model, which is asked only once whether it is trained.
-            for norm in batch_norms(self.model.head.tokenizer):
-                norm.running_mean.fill_(0.01)
+            for norm in self.model.head.tokenizer.modules():
+                if isinstance(norm, torch.nn.BatchNorm2d):
+                    norm.running_mean.fill_(0.01)
         # Models of this package choose the format in evaluation if it is not set.
         self.model.channels_last = settings.channels_last
         if settings.channels_last:
