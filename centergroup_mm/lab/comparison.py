@@ -170,10 +170,7 @@ class Comparison:
             model.head.detector = detector = ShowingDetector(
                 model.head.detector, flip_types, **replaced
             )
-            if getattr(model.head.decoder, 'fine_centers', False):
-                # On the finest heatmaps alone a true center is a plateau of four
-                # pixels, each of them a candidate. Predicted ones have no plateaus.
-                model.head.decoder.num_centers *= 4
+            make_room_for_true_centers(model.head.decoder)
 
             def before(sample):
                 image = truth[sample.metainfo['img_id']]
@@ -182,6 +179,16 @@ class Comparison:
         show = progress_bar(f'{config.stem}, {crowd.name}, {heatmaps}')
         predictions = list(show(predict_images(model, dataset, before), len(dataset)))
         return summarize(truth, predictions, dataset.metainfo)
+
+
+def make_room_for_true_centers(decoder: object) -> None:
+    """Give a codec with ``fine_centers`` four slots for each center.
+
+    On the finest heatmaps alone a true center is a plateau of four pixels, each of them
+    a candidate. Predicted centers have no plateaus.
+    """
+    if getattr(decoder, 'fine_centers', False):
+        decoder.num_centers *= 4
 
 
 def summarize(
