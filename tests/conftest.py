@@ -211,7 +211,21 @@ def run_without(
 
 
 @pytest.fixture(scope='session')
-def save_random_weights() -> Callable[[Path, Path], Path]:
+def show_peaks() -> Callable[[torch.nn.Module], None]:
+    """Give an untrained model peaks: without training its maps are nearly 0."""
+
+    def show(model: torch.nn.Module) -> None:
+        for layer in model.head.detector.final_layers:
+            torch.nn.init.normal_(layer.weight, std=0.3)
+            torch.nn.init.ones_(layer.bias)
+
+    return show
+
+
+@pytest.fixture(scope='session')
+def save_random_weights(
+    show_peaks: Callable[[torch.nn.Module], None],
+) -> Callable[[Path, Path], Path]:
     """Write a checkpoint that has learned nothing but sees peaks.
 
     Called as ``save_random_weights(config_file, target)``; returns ``target``.
@@ -222,10 +236,7 @@ def save_random_weights() -> Callable[[Path, Path], Path]:
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('mmpose'):
             model = MODELS.build(Config.fromfile(config_file).model)
-        for layer in model.head.detector.final_layers:
-            # Without training all maps are nearly 0: with these there are peaks.
-            torch.nn.init.normal_(layer.weight, std=0.3)
-            torch.nn.init.ones_(layer.bias)
+        show_peaks(model)
         torch.save(dict(state_dict=model.state_dict()), target)
         return target
 

@@ -90,8 +90,7 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
                 smaller than they say; or if ``autocast`` names another type.
             RuntimeError: If the detector is trained and what groups is not.
         """
-        if not self._grouping_is_trained:
-            self._refuse_random_grouping()
+        self._refuse_random_grouping()
         scales = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         self._check_scales(len(scales))
         with self._autocast(scales[0].device.type):
@@ -110,6 +109,8 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
 
         A model in which nothing is trained may predict: tools measure such models.
         """
+        if self._grouping_is_trained:
+            return
         is_initial = getattr(self.head, 'grouping_is_initial', None)
         if is_initial is None or not is_initial():
             self._grouping_is_trained = True

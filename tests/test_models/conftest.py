@@ -141,6 +141,7 @@ def make_sample():
         flip: Whether all of this is the mirror image of something else.
         num_keypoints: K.
         downscales: Of the codec.
+        metainfo: Of the data set, if it is not the small one.
     """
 
     def make(
@@ -152,6 +153,7 @@ def make_sample():
         flip=False,
         num_keypoints=NUM_KEYPOINTS,
         downscales=(4, 2),
+        metainfo=None,
     ):
         keypoints = np.asarray(persons, np.float32).reshape(-1, num_keypoints, 2)
         if visible is None:
@@ -159,7 +161,8 @@ def make_sample():
         results = cropped_results(
             People(keypoints, np.asarray(visible)),
             size,
-            dict(
+            metainfo
+            or dict(
                 flip_indices=FLIP_INDICES[:num_keypoints],
                 sigmas=np.array(SIGMAS[:num_keypoints], np.float32),
                 dataset_keypoint_weights=np.ones(num_keypoints, np.float32),

@@ -8,24 +8,13 @@ import pytest
 import torch
 
 from .predictions import poses_of, predict
+from .variants import CROWD_READING, CROWD_TRAINING, RELEASED
 
 FLIP_INDICES = [0, 2, 1, 4, 3]
-PLUS = {
-    'head.decoder.fine_centers': True,
-    'head.decoder.center_kernel': 3,
-    'head.decoder.newton_sigma': 2.5,
-    'head.oks_loss': dict(type='ExpectedOKSLoss', weight=0.5),
-    'head.average_attention': True,
-    'head.exclusive': True,
-}
 VARIANTS = {
     'paper': {},
-    'released': {
-        'head.tokenizer.shared_cnn': False,
-        'head.grouping.encoder_skip': True,
-        'head.grouping.group_before_encoder': True,
-    },
-    'plus': PLUS,
+    'released': RELEASED,
+    'plus': CROWD_READING | CROWD_TRAINING,
 }
 
 

@@ -11,9 +11,6 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
-from centergroup_mm.coco import People
-from centergroup_mm.lab.benchmark.samples import cropped_results, run_pipeline
-
 from .predictions import predict
 
 SIZE = (96, 96)
@@ -36,39 +33,24 @@ def metainfo(request):
 
 
 @pytest.fixture
-def model(repo_root, metainfo):
+def model(repo_root, metainfo, show_peaks):
     config = Config.fromfile(repo_root / 'configs' / 'centergroup_plus_tiny.py').model
     config.head.num_keypoints = len(metainfo['sigmas'])
     config.test_cfg.flip_test = True
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(config)
-    for layer in model.head.detector.final_layers:
-        # Without training all maps are nearly 0: with these there are peaks.
-        torch.nn.init.normal_(layer.weight, std=0.3)
-        torch.nn.init.ones_(layer.bias)
+    show_peaks(model)
     return model
 
 
 @pytest.fixture
-def sample(metainfo):
+def sample(metainfo, make_sample):
     """Three people of all types."""
     generator = np.random.default_rng(0)
     shape = (3, len(metainfo['sigmas']), 2)
     keypoints = generator.uniform(8, 88, shape).astype(np.float32)
-    results = cropped_results(
-        People(keypoints, np.ones(shape[:2])),
-        SIZE,
-        metainfo,
-        box_areas=np.full(len(keypoints), 900, np.float32),
-    )
-    codec = dict(type='CenterHeatmap', input_size=SIZE)
-    transforms = (
-        dict(type='GenerateTarget', encoder=codec),
-        dict(type='BottomupInputMasks'),
-        dict(type='PackCenterGroupInputs'),
-    )
-    return run_pipeline(transforms, results)['data_samples']
+    return make_sample(keypoints, SIZE, num_keypoints=shape[1], metainfo=metainfo)
 
 
 def test_trains_and_predicts(model, sample, metainfo, make_images):

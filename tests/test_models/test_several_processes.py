@@ -9,20 +9,11 @@ import torch
 import torch.distributed as dist
 from mmengine.model import MMDistributedDataParallel
 
+from .variants import ASSIGN_ALL, CROWD_TRAINING, RELEASED
+
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
-RELEASED = {
-    'head.tokenizer.shared_cnn': False,
-    'head.grouping.encoder_skip': True,
-    'head.grouping.group_before_encoder': True,
-    'head.grouping_loss.oks_gate': 0.1,
-}
-CROWDS = {
-    'head.oks_loss': dict(type='ExpectedOKSLoss'),
-    'head.decoder.fine_centers': True,
-}
-# Every detected center stands for somebody as long as there are people.
-ASSIGN_ALL = {'head.assigner.max_cost': 2.0}
+GATED = RELEASED | {'head.grouping_loss.oks_gate': 0.1}
 
 
 @pytest.fixture
@@ -83,7 +74,7 @@ def run_two(model, batch, folder):
 
 
 @pytest.mark.parametrize(
-    'variant', [{}, RELEASED, CROWDS], ids=['paper', 'released', 'crowds']
+    'variant', [{}, GATED, CROWD_TRAINING], ids=['paper', 'released', 'crowds']
 )
 def test_gradients_are_those_of_the_whole_batch(build, batch, tmp_path, variant):
     model = build(ASSIGN_ALL | variant).train()

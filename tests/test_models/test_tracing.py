@@ -8,15 +8,9 @@ from torch.export import Dim
 
 from centergroup_mm.ops import candidates
 
+from .variants import CROWD_READING
+
 SIZE = (96, 64)
-# All that reads crowds otherwise than the paper.
-CROWDS = {
-    'head.average_attention': True,
-    'head.exclusive': True,
-    'head.decoder.fine_centers': True,
-    'head.decoder.center_kernel': 3,
-    'head.decoder.newton_sigma': 2.5,
-}
 
 
 class FromImages(nn.Module):
@@ -67,7 +61,7 @@ def export(module, example):
 
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
 @pytest.mark.parametrize('compile_', [trace, export])
-@pytest.mark.parametrize('variant', [{}, CROWDS], ids=['paper', 'crowds'])
+@pytest.mark.parametrize('variant', [{}, CROWD_READING], ids=['paper', 'crowds'])
 @pytest.mark.parametrize('start', ['images', 'features'])
 def test_compiled_model_agrees_on_other_inputs(build, start, variant, compile_):
     model = build(variant)
@@ -87,7 +81,7 @@ def test_compiled_model_agrees_on_other_inputs(build, start, variant, compile_):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('variant', [{}, CROWDS], ids=['paper', 'crowds'])
+@pytest.mark.parametrize('variant', [{}, CROWD_READING], ids=['paper', 'crowds'])
 def test_exported_for_any_number_and_size_of_images(build, monkeypatch, variant):
     """The flip test in one graph, for other batches, heights and widths."""
     # So that a run takes a few maps at a time, how many depending on the size.
@@ -121,7 +115,9 @@ def test_exported_for_any_number_and_size_of_images(build, monkeypatch, variant)
                 torch.testing.assert_close(field, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('variant', [{}, {'head.grouping.encoder_skip': True}, CROWDS])
+@pytest.mark.parametrize(
+    'variant', [{}, {'head.grouping.encoder_skip': True}, CROWD_READING]
+)
 def test_nothing_waits_for_a_value_on_the_way_to_the_poses(build, variant):
     """On tensors without data, whatever asks for a value fails; on a GPU it waits."""
     model = build({'head.tokenizer.patches': False, **variant}).to('meta').eval()

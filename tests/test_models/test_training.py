@@ -4,18 +4,12 @@
 import pytest
 import torch
 
+from .variants import ASSIGN_ALL, CROWD_TRAINING, RELEASED
+
 VARIANTS = {
     'paper': {},
-    'released': {
-        'head.tokenizer.shared_cnn': False,
-        'head.grouping.encoder_skip': True,
-        'head.grouping.group_before_encoder': True,
-        'head.grouping_loss.oks_gate': 0.5,
-    },
-    'crowds': {
-        'head.oks_loss': dict(type='ExpectedOKSLoss'),
-        'head.decoder.fine_centers': True,
-    },
+    'released': RELEASED | {'head.grouping_loss.oks_gate': 0.5},
+    'crowds': CROWD_TRAINING,
 }
 LOSSES = {'loss_heatmap', 'loss_center', 'loss_visibility', 'loss_location'}
 
@@ -54,8 +48,7 @@ def empty_heatmaps(model):
 def test_two_images_with_all_that_crowds_need(
     build, make_sample, compute_losses, people
 ):
-    # Every detected center stands for somebody as long as there are people.
-    model = build({**VARIANTS['crowds'], 'head.assigner.max_cost': 2.0}).train()
+    model = build(CROWD_TRAINING | ASSIGN_ALL).train()
     losses, total = compute_losses(model, [make_sample(people), make_sample()])
     assert {name for name in losses if 'loss' in name} == LOSSES | {'loss_oks'}
     assert all(torch.isfinite(loss) for loss in losses.values())
