@@ -21,7 +21,7 @@ BLOCKED = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'scipy
 
 
 @pytest.fixture(scope='session')
-def write_model(repo_root, tmp_path_factory):
+def write_model(repo_root, tmp_path_factory, show_peaks):
     """Write a config and random weights that see peaks.
 
     Called as ``write_model(name, settings=None, num_keypoints=None, folder=None)``;
@@ -54,9 +54,7 @@ def write_model(repo_root, tmp_path_factory):
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope('mmpose'):
             model = MODELS.build(config.model)
-        for layer in model.head.detector.final_layers:
-            torch.nn.init.normal_(layer.weight, std=0.3)
-            torch.nn.init.ones_(layer.bias)
+        show_peaks(model)
         torch.save(dict(state_dict=model.state_dict(), meta=meta), folder / 'model.pth')
         return SimpleNamespace(
             config=folder / 'model.py', checkpoint=folder / 'model.pth', folder=folder
