@@ -66,7 +66,7 @@ class GroupingTargets(NamedTuple):
         matched (Tensor): bool (B, P), the center stands for an annotated person.
         supervised (Tensor): bool (B, P), the center takes part in the losses.
         keypoints (Tensor): (B, P, K, 2), input pixels; 0 where not visible.
-        visible (Tensor): bool (B, P, K), the keypoint is labelled and in the image.
+        visible (Tensor): bool (B, P, K), the keypoint is labeled and in the image.
         box_areas (Tensor): (B, P), box area of the matched person in input px^2.
     """
 

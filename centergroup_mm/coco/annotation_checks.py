@@ -24,7 +24,7 @@ class AnnotationChecker:
         category (int): The only category that annotations may have.
         need_keypoints (bool): Whether every annotation must list its keypoints, as the
             COCO evaluation wants. Otherwise a person may come without. The empty list
-            always stands for nothing labelled.
+            always stands for nothing labeled.
         need_area (bool): Whether every annotation must have its area, ignored ones
             too, as the COCO evaluation wants with ``use_area``. Otherwise it is not
             looked at. Defaults to False.
@@ -202,7 +202,7 @@ class AnnotationChecker:
                 f'{name} has {len(keypoints)} keypoint numbers; expected '
                 f'{3 * self.num_keypoints}: x, y and visibility of each of the '
                 f'{self.num_keypoints} keypoints in the metainfo, 0, 0, 0 for one that '
-                'is not labelled, or [] for an unannotated person'
+                'is not labeled, or [] for an unannotated person'
             )
         if not are_coordinates(keypoints):
             bad = next(value for value in keypoints if not are_coordinates([value]))
@@ -215,7 +215,7 @@ class AnnotationChecker:
         if bad:
             raise self._error(
                 f'{name} has a keypoint of visibility {bad[0]}; expected 0 (not '
-                'labelled), 1 (labelled, occluded) or 2 (labelled, visible)'
+                'labeled), 1 (labeled, occluded) or 2 (labeled, visible)'
             )
 
     def _check_count(self, annotation: dict) -> None:
@@ -224,7 +224,7 @@ class AnnotationChecker:
             raise self._error(
                 f'annotation {annotation["id"]} has the num_keypoints '
                 f'{short_repr(count)}; expected how many of its {self.num_keypoints} '
-                'keypoints are labelled'
+                'keypoints are labeled'
             )
 
     def _error(self, fault: str) -> ValueError:

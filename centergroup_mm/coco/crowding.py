@@ -21,14 +21,14 @@ SIZE_BORDERS = (32.0**2, 96.0**2)
 def crowd_index(annotations: Sequence[dict]) -> float:
     """CrowdPose's crowd index of an image, 0 (people apart) to 1.
 
-    The mean over persons of the number of other persons' labelled keypoints in the
+    The mean over persons of the number of other persons' labeled keypoints in the
     person's box over the number of its own, each ratio capped at 1.
 
     Args:
         annotations (Sequence[dict]): Of one image, in COCO's format.
 
     Returns:
-        float: Rounded to four decimals; 0 for an image without labelled persons.
+        float: Rounded to four decimals; 0 for an image without labeled persons.
     """
     persons = [a for a in annotations if a['num_keypoints'] > 0]
     if not persons:

@@ -52,7 +52,7 @@ def check_evaluation(
         raise ValueError(
             f'{path}: none of its {len(annotations)} annotated people on '
             f'{len(images)} images counts in the evaluation; expected one at least, '
-            'no crowd, with a labelled keypoint. AP would be -1.'
+            'no crowd, with a labeled keypoint. AP would be -1.'
         )
     return check_sizes(path, persons, use_area)
 

@@ -8,7 +8,7 @@ CrowdPose's evaluation goes by the number of visible keypoints in the file.
 from collections.abc import Callable, Iterable
 
 CROWD = 'marked as a crowd'
-UNLABELLED = 'without a labelled keypoint'
+UNLABELLED = 'without a labeled keypoint'
 TINY_BOX = 'with a box of less than 1 px^2'
 NOT_COUNTED = 'with a num_keypoints of 0'
 

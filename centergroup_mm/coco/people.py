@@ -13,7 +13,7 @@ class People:
     Attributes:
         keypoints (np.ndarray): (N, K, 2), x, y in image pixels.
         visibility (np.ndarray): (N, K), as COCO has it: 0 there is no keypoint (it is
-            not labelled, not predicted), 1 occluded, 2 visible.
+            not labeled, not predicted), 1 occluded, 2 visible.
     """
 
     keypoints: np.ndarray
@@ -23,6 +23,6 @@ class People:
         return len(self.keypoints)
 
     @property
-    def labelled(self) -> np.ndarray:
+    def labeled(self) -> np.ndarray:
         """(N, K), True where there is a keypoint, occluded or not."""
         return self.visibility > 0

@@ -30,24 +30,24 @@ def keypoint_similarity(
 def object_keypoint_similarity(
     poses: np.ndarray,
     keypoints: np.ndarray,
-    labelled: np.ndarray,
+    labeled: np.ndarray,
     areas: np.ndarray,
     sigmas: np.ndarray,
 ) -> np.ndarray:
-    """OKS: the mean similarity over a person's labelled keypoints.
+    """OKS: the mean similarity over a person's labeled keypoints.
 
     Args:
         poses (np.ndarray): (N, K, 2) in pixels.
         keypoints (np.ndarray): (G, K, 2) in the same pixels.
-        labelled (np.ndarray): (G, K), True for keypoints that count.
+        labeled (np.ndarray): (G, K), True for keypoints that count.
         areas (np.ndarray): (G,) in px^2.
         sigmas (np.ndarray): (K,).
 
     Returns:
-        np.ndarray: (N, G); 0 for persons without a labelled keypoint.
+        np.ndarray: (N, G); 0 for persons without a labeled keypoint.
     """
     similarity = keypoint_similarity(poses[:, None], keypoints, areas, sigmas)
-    return (similarity * labelled).sum(-1) / np.maximum(labelled.sum(-1), 1)
+    return (similarity * labeled).sum(-1) / np.maximum(labeled.sum(-1), 1)
 
 
 def region_similarity(

@@ -23,14 +23,14 @@ class ImageTruth(People):
 
     Attributes:
         keypoints (np.ndarray): (G, K, 2) in image pixels.
-        visibility (np.ndarray): (G, K); 0 not labelled, 1 occluded, 2 visible.
+        visibility (np.ndarray): (G, K); 0 not labeled, 1 occluded, 2 visible.
         image_id (int): As in the file.
         file_name (str): As in the file.
         crowd_index (float | None): CrowdPose's ``crowdIndex``, 0 (apart) to 1.
         areas (np.ndarray): (G,) in px^2, by which distances are judged.
         boxes (np.ndarray): (G, 4) x, y, width, height in image pixels.
         region_boxes (np.ndarray): (R, 4) boxes of crowds and of persons without
-            labelled keypoints; poses there are right or wrong for all one knows.
+            labeled keypoints; poses there are right or wrong for all one knows.
         region_areas (np.ndarray): (R,) as ``areas``.
     """
 
@@ -104,7 +104,7 @@ def load_truth(
 ) -> Truth:
     """Read and check a COCO-format annotation file.
 
-    A person is an annotation that is no crowd, with a labelled keypoint and, for
+    A person is an annotation that is no crowd, with a labeled keypoint and, for
     CrowdPose, with a ``num_keypoints`` above zero (it counts visible keypoints only and
     its protocol ignores persons without one). All others are ignore regions.
 

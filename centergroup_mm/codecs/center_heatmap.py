@@ -19,7 +19,7 @@ class CenterHeatmap(BaseKeypointCodec):
     """Gaussian targets for K keypoint types and the person center.
 
     A person's center is the mean of its visible keypoints, taken at each resolution
-    from that resolution's coordinates. Visible means labelled (occluded included) and
+    from that resolution's coordinates. Visible means labeled (occluded included) and
     inside the crop, ``0 <= x < w`` and ``0 <= y < h``, decided once, at full
     resolution: every level shows the same keypoints. A person without a visible
     keypoint has no center and is no target.
@@ -124,7 +124,7 @@ class CenterHeatmap(BaseKeypointCodec):
         Args:
             keypoints (np.ndarray): (N, K, 2) x, y in input pixels, after augmentation.
                 Only persons that may be targets: no crowds, no unannotated ones.
-            keypoints_visible (np.ndarray, optional): (N, K), > 0 where labelled.
+            keypoints_visible (np.ndarray, optional): (N, K), > 0 where labeled.
                 All, if not given.
             flip (bool, optional): Whether the image was mirrored horizontally. A
                 mirrored coordinate is side - 1 - x at each resolution, which is not

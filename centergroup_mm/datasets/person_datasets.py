@@ -36,9 +36,9 @@ class PersonAnnotationMixin:
 
     - They are checked first; a fault names the file, the annotation, the value found
       and what was expected.
-    - *Persons* are annotated instances: no crowd, a box of 1 px^2 at least, a labelled
+    - *Persons* are annotated instances: no crowd, a box of 1 px^2 at least, a labeled
       keypoint (v > 0). Only they reach the pipeline as keypoints.
-    - Everything else (crowds, persons without a labelled keypoint or such a box) is an
+    - Everything else (crowds, persons without a labeled keypoint or such a box) is an
       *ignore region*: neither target nor background. Who is ignored is logged.
     - Boxes stay as annotated. They are clipped once the image is loaded, because the
       sizes written in some annotation files are wrong.
@@ -49,7 +49,7 @@ class PersonAnnotationMixin:
     (if the file has it), and
 
     - ``keypoints`` (N, K, 2) float32 in image pixels, ``keypoints_visible`` (N, K)
-      float32, 1 where labelled
+      float32, 1 where labeled
     - ``bbox`` (N, 4) float32 x1, y1, x2, y2 in image pixels, unclipped
     - ``ignore_regions``: list of dicts with ``id``, ``segmentation`` as annotated and
       ``bbox`` x1, y1, x2, y2
@@ -138,7 +138,7 @@ class PersonAnnotationMixin:
                 f'{self.ann_file}: none of its {len(images)} images can be used with '
                 f'test_mode={self.test_mode}, sample_interval={self.sample_interval}. '
                 f'It has {len(annotations)} person annotations; training needs '
-                'one at least that is no crowd, with a box in pixels and a labelled '
+                'one at least that is no crowd, with a box in pixels and a labeled '
                 'keypoint.' + (f' Not used are {ignored}.' if ignored else '')
             )
         return samples

@@ -45,8 +45,8 @@ from .verification import (
     verify,
 )
 
-# Written out. With 20, torch's default, GridSample takes modes that TensorRT reads as
-# "nearest"; with 23 there is an Attention node that ONNX Runtime refuses.
+# Written out: with 23 there is an Attention node that ONNX Runtime refuses, with lower
+# ones than torch's default more runtimes can read it.
 OPSET = 18
 LAYOUTS = ('poses', 'rtmo')
 EXAMPLE_BATCH = 2

@@ -18,7 +18,7 @@ def read_image(path: str | Path) -> np.ndarray:
     """Read an image file, turned as its EXIF data say, in eight bits.
 
     Args:
-        path (str | Path): Of any type that OpenCV reads. Grey becomes color, opacity is
+        path (str | Path): Of any type that OpenCV reads. Gray becomes color, opacity is
             dropped, 16 bits become eight.
 
     Returns:
@@ -87,7 +87,7 @@ def as_color(image: np.ndarray, name: str = 'The image') -> np.ndarray:
 
 
 def _is_cut_off(content: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end; decoders fill the rest with grey."""
+    """Whether a JPEG or PNG lacks its end; decoders fill the rest with gray."""
     if content.startswith(_JPEG):
         # A thumbnail ends too, but before the picture's own data begin.
         return content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN)

@@ -37,7 +37,7 @@ def match_people(people: People, reference: People) -> list[int]:
     # Not at the top: drawing needs no scipy.
     from scipy.optimize import linear_sum_assignment
 
-    both = people.labelled[:, None] & reference.labelled[None]
+    both = people.labeled[:, None] & reference.labeled[None]
     offsets = people.keypoints[:, None] - reference.keypoints[None]
     distances = np.linalg.norm(offsets, axis=-1) * both
     # Without a common keypoint two people are as far apart as can be.
@@ -86,7 +86,7 @@ def draw_people(
         draw_person(
             canvas,
             places,
-            people.labelled[person],
+            people.labeled[person],
             people.visibility[person] == 1,
             skeleton,
             person_color(number),

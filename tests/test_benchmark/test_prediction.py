@@ -60,7 +60,7 @@ def test_every_image_has_poses_and_times(model_and_dataset):
 
 
 def test_true_heatmaps_hold_the_annotated_keypoints(model_and_dataset, crowd):
-    """Every labelled keypoint is a peak of its own map, in both views."""
+    """Every labeled keypoint is a peak of its own map, in both views."""
     model, dataset = model_and_dataset
     truth = load_truth(crowd / 'annotations' / 'val.json')
     oracle = show_truth(model.head.detector, dataset)

@@ -13,7 +13,7 @@ SIZE = (64, 64)
 
 
 def one_person(*points):
-    """Keypoints (1, K, 2), all labelled."""
+    """Keypoints (1, K, 2), all labeled."""
     return np.array([points], dtype=np.float32)
 
 

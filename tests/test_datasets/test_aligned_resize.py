@@ -79,7 +79,7 @@ def test_scales_cover_the_same_region(test_pipeline):
             other[None], one.shape[1:], mode='bilinear', align_corners=False
         )[0]
         inner = (slice(None), slice(40, -40), slice(80, -80))
-        # Both are rounded to whole grey levels.
+        # Both are rounded to whole gray levels.
         assert (resized - one)[inner].abs().max() < 2
 
 

@@ -254,7 +254,7 @@ def test_evaluation_needs_listed_keypoints(build_dataset, make_content, person):
 
 
 @pytest.mark.parametrize('test_mode', [False, True])
-def test_nothing_labelled(build_dataset, make_content, person, test_mode):
+def test_nothing_labeled(build_dataset, make_content, person, test_mode):
     content = make_content(person(1), person(2, keypoints=[], num_keypoints=0))
     (sample,) = build_dataset(content, test_mode=test_mode)
     assert [region['id'] for region in sample['ignore_regions']] == [2]
@@ -273,7 +273,7 @@ def test_who_is_ignored_is_said_once(build_dataset, make_content, person, messag
     assert message.endswith(
         'annotations.json: training ignores 4 of 5 people: '
         '1 marked as a crowd (the first is annotation 2), '
-        '2 without a labelled keypoint (the first is annotation 3), '
+        '2 without a labeled keypoint (the first is annotation 3), '
         '1 with a box of less than 1 px^2 (the first is annotation 5).'
     )
     build_dataset(make_content(*people), test_mode=True)

@@ -39,7 +39,7 @@ def person(keypoints, visibility=2, **other) -> dict:
 
 
 def region(box, iscrowd=1, **other) -> dict:
-    """A crowd, or with ``iscrowd=0`` a person without labelled keypoints."""
+    """A crowd, or with ``iscrowd=0`` a person without labeled keypoints."""
     annotation = dict(
         category_id=1,
         iscrowd=iscrowd,

@@ -54,7 +54,7 @@ def test_truth_itself_is_without_error(make_truth):
     )
     assert (errors.states == G).all()
     assert errors.matches.pose_of_person.tolist() == [1, 0]
-    assert counts == ErrorCounts(persons=2, found=2, labelled=10, good=10)
+    assert counts == ErrorCounts(persons=2, found=2, labeled=10, good=10)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_moved_keypoint_is_classified(make_truth, point, state, other):
     assert errors.swapped_with[0, 3] == other
     assert np.count_nonzero(errors.swapped_with >= 0) == (other >= 0)
     assert getattr(counts, state.name.lower()) == 1 + 9 * (state == G)
-    assert counts.labelled == 10
+    assert counts.labeled == 10
 
 
 def test_a_type_without_counterpart_has_no_inversion(make_truth):
@@ -95,7 +95,7 @@ def test_a_type_without_counterpart_has_no_inversion(make_truth):
     assert errors.states[0, 0] == S
 
 
-def test_unlabelled_keypoints_explain_nothing(make_truth):
+def test_unlabeled_keypoints_explain_nothing(make_truth):
     pose = LEFT.copy()
     pose[3], pose[1] = MIDDLE[3], LEFT[2]
     labels = [2, 2, 0, 0, 2]
@@ -105,8 +105,8 @@ def test_unlabelled_keypoints_explain_nothing(make_truth):
         as_poses([pose, MIDDLE]),
     )
     assert errors.states[0].tolist() == [G, M, KeypointState.NONE, M, G]
-    assert counts.labelled == 7
-    assert counts.unlabelled == 3
+    assert counts.labeled == 7
+    assert counts.unlabeled == 3
 
 
 def test_the_nearest_explanation_is_taken(make_truth):
@@ -154,7 +154,7 @@ def test_missed_duplicate_and_background(make_truth):
         missed=1,
         duplicates=1,
         background=1,
-        labelled=5,
+        labeled=5,
         good=5,
         lost=5,
     )
@@ -224,7 +224,7 @@ def test_poses_that_coco_leaves_out(make_truth):
 
 
 def test_hallucinated_keypoints(make_truth):
-    """Of eleven labelled ones ten score 0.6, so 90 % are reported from there."""
+    """Of eleven labeled ones ten score 0.6, so 90 % are reported from there."""
     scores = np.full((2, NUM_KEYPOINTS), 0.6)
     scores[0, 0] = 0.2
     three = np.concatenate([scores, [[0.6, 0.9, 0.59, 0.61, 0.1]]])
@@ -234,7 +234,7 @@ def test_hallucinated_keypoints(make_truth):
     assert analysis.keypoint_threshold == 0.6
     assert analysis.images[0].hallucinated.nonzero()[1].tolist() == [1, 3]
     counts = analysis.counts()
-    assert (counts.hallucinated, counts.unlabelled) == (2, 4)
+    assert (counts.hallucinated, counts.unlabeled) == (2, 4)
     assert counts.rates()['hallucinated'] == 0.5
 
 
@@ -242,7 +242,7 @@ def test_hallucinated_keypoints(make_truth):
     ('share', 'expected'), [(1, 0.1), (0.9, 0.2), (0.7, 0.4), (0.1, 1), (0, 1)]
 )
 def test_reported_share(make_truth, share, expected):
-    """Ten labelled keypoints that score 0.1, 0.2, ..., 1."""
+    """Ten labeled keypoints that score 0.1, 0.2, ..., 1."""
     scores = np.arange(1, 11).reshape(2, NUM_KEYPOINTS) / 10
     truth = make_truth({1: [person(LEFT), person(MIDDLE)]})
     poses = {1: as_poses([LEFT, MIDDLE], keypoint_scores=scores)}
@@ -340,8 +340,8 @@ def test_counts_add_up_and_order_does_not_matter(make_truth, seed):
     images = truth.images.values()
     assert counts.persons == counts.found + counts.poor + counts.missed
     states = (counts.good, counts.jitter, counts.swapped, counts.inversion, counts.miss)
-    assert sum(states) == counts.labelled > 0
-    assert counts.labelled + counts.lost == sum(i.labelled.sum() for i in images)
+    assert sum(states) == counts.labeled > 0
+    assert counts.labeled + counts.lost == sum(i.labeled.sum() for i in images)
     fates = (counts.duplicates, counts.background, counts.ignored)
     assert sum(fates) + counts.found + counts.poor == 27
 

@@ -38,12 +38,12 @@ def test_persons_and_regions_are_told_apart(make_truth):
     assert (image.file_name, image.crowd_index) == ('4.jpg', 0.25)
     np.testing.assert_array_equal(image.keypoints, [LEFT])
     assert image.visibility.tolist() == [labels]
-    assert image.labelled.tolist() == [[True, True, False, True, True]]
+    assert image.labeled.tolist() == [[True, True, False, True, True]]
     assert image.areas.tolist() == [50]
     assert image.boxes.tolist() == [[50, 500, 300, 400]]
     assert image.region_areas.tolist() == [1200, 5600, AREA]
     assert truth[9].keypoints.shape == (0, NUM_KEYPOINTS, 2)
-    # COCO's evaluation counts labelled keypoints itself.
+    # COCO's evaluation counts labeled keypoints itself.
     counted = make_truth(images, crowding)[4].keypoints
     np.testing.assert_array_equal(counted, [LEFT, RIGHT])
 
@@ -72,7 +72,7 @@ def test_people_without_a_size_cannot_be_judged(make_truth):
     assert len(make_truth({1: [*flat, person(LEFT)]})[1]) == 3
 
 
-def test_nothing_labelled_and_a_byte_order_mark(make_truth, tmp_path):
+def test_nothing_labeled_and_a_byte_order_mark(make_truth, tmp_path):
     empty = region([5, 6, 70, 80], iscrowd=0, keypoints=[])
     truth = make_truth({1: [person(LEFT), empty]})
     assert (len(truth[1]), truth[1].region_areas.tolist()) == (1, [5600])
@@ -197,12 +197,12 @@ def test_similarity_by_hand():
     assert found == pytest.approx(np.exp([-12.5, -3.125]))
 
 
-def test_oks_is_the_mean_over_labelled_keypoints():
+def test_oks_is_the_mean_over_labeled_keypoints():
     pose = LEFT.copy()
     pose[1] += (6, 8)
-    labelled = np.array([[1, 1, 0, 0, 0], [0, 0, 0, 0, 1], [0] * 5], dtype=bool)
+    labeled = np.array([[1, 1, 0, 0, 0], [0, 0, 0, 0, 1], [0] * 5], dtype=bool)
     found = object_keypoint_similarity(
-        pose[None], np.array([LEFT] * 3), labelled, np.full(3, AREA), SIGMAS
+        pose[None], np.array([LEFT] * 3), labeled, np.full(3, AREA), SIGMAS
     )
     assert found[0] == pytest.approx([(1 + np.exp(-0.5)) / 2, 1, 0])
 

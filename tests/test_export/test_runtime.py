@@ -172,12 +172,12 @@ def test_supervision_gets_keypoints(model):
         lambda image: np.dstack((image, image[..., 0])),
         lambda image: image.astype(np.uint16) * 257,
     ],
-    ids=['grey', 'one channel', 'opacity', '16 bits'],
+    ids=['gray', 'one channel', 'opacity', '16 bits'],
 )
 def test_other_arrays_are_read(change, model):
-    grey = np.repeat(picture((200, 160))[..., :1], 3, axis=2)
+    gray = np.repeat(picture((200, 160))[..., :1], 3, axis=2)
     np.testing.assert_allclose(
-        model(change(grey)).keypoints, model(grey).keypoints, atol=1e-3
+        model(change(gray)).keypoints, model(gray).keypoints, atol=1e-3
     )
 
 
@@ -231,8 +231,8 @@ def test_a_file_that_is_no_image_is_told(content, tmp_path):
 def test_files_of_every_kind_are_read(tmp_path):
     image = picture((60, 40))
     deep = image.astype(np.uint16) * 257
-    grey = write(tmp_path, 'grey.png', image[..., 0])
-    np.testing.assert_array_equal(read_image(grey)[..., 2], image[..., 0])
+    gray = write(tmp_path, 'gray.png', image[..., 0])
+    np.testing.assert_array_equal(read_image(gray)[..., 2], image[..., 0])
     np.testing.assert_array_equal(read_image(write(tmp_path, 'deep.png', deep)), image)
     clear = np.dstack((image, image[..., 0]))
     np.testing.assert_array_equal(

@@ -1,5 +1,5 @@
 # The tiny model on the four COCO photographs that CENTERGROUP_TEST_DATA holds, to be
-# learnt by heart: no augmentation, every step sees all four.
+# learned by heart: no augmentation, every step sees all four.
 _base_ = ['../../configs/centergroup_tiny.py']
 
 # The short side of a test image becomes `side`; training crops hold the whole image at
@@ -41,7 +41,7 @@ model = dict(
     backbone=dict(extra=dict(stage1=dict(num_channels=(32,)))),
     head=dict(
         decoder=dict(num_candidates=16, num_centers=16, center_kernel=17),
-        # With dropout, for what is learnt by heart is otherwise a blend of many
+        # With dropout, for what is learned by heart is otherwise a blend of many
         # candidates whose mean is exact and whose largest is anything.
         grouping=dict(embed_dims=64, feedforward_channels=256, dropout=0.1),
     ),

@@ -51,9 +51,9 @@ def read_blocks() -> dict[str, Block]:
         for path in documents
         for text in fence.findall(path.read_text())
     ]
-    labelled = {block.label: block for block in blocks}
-    assert len(labelled) == len(blocks)
-    return labelled
+    labeled = {block.label: block for block in blocks}
+    assert len(labeled) == len(blocks)
+    return labeled
 
 
 BLOCKS = read_blocks()

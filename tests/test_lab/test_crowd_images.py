@@ -43,7 +43,7 @@ def held_out(tmp_path_factory):
     return folder
 
 
-def labelled(annotations):
+def labeled(annotations):
     return [a for a in annotations if a['num_keypoints'] > 0]
 
 
@@ -125,7 +125,7 @@ def test_hidden_exactly_where_a_later_body_covers(scenes):
     assert (counts > 500).all()
 
 
-def test_points_left_unlabelled_are_out_of_sight(scenes):
+def test_points_left_unlabeled_are_out_of_sight(scenes):
     reasons = dict(outside=0, turned=0, covered=0)
     for scene in scenes:
         for index, person in enumerate(scene.people):
@@ -151,10 +151,10 @@ def test_a_person_covered_altogether_is_not_annotated(scenes):
     assert annotate_scene(hidden, KEYPOINT_SETS['coco']) == ([], 0.0)
 
 
-def test_seen_keypoints_lie_in_segmentation_and_labelled_ones_in_the_box(scenes):
+def test_seen_keypoints_lie_in_segmentation_and_labeled_ones_in_the_box(scenes):
     outside = []
     for scene in scenes:
-        for a in labelled(annotate_scene(scene, KEYPOINT_SETS['crowdpose'])[0]):
+        for a in labeled(annotate_scene(scene, KEYPOINT_SETS['crowdpose'])[0]):
             polygons = [np.float32(p).reshape(-1, 1, 2) for p in a['segmentation']]
             x0, y0, w, h = a['bbox']
             assert x0 >= 0 and y0 >= 0 and x0 + w <= 256 and y0 + h <= 256
@@ -189,7 +189,7 @@ def test_ground_truth_scores_one(tmp_path, keypoints):
     truth = COCO(str(tmp_path / 'crowd' / 'annotations' / 'val.json'))
     results = [
         {k: a[k] for k in ('image_id', 'category_id', 'keypoints')} | {'score': 1.0}
-        for a in labelled(truth.dataset['annotations'])
+        for a in labeled(truth.dataset['annotations'])
     ]
     info = Config.fromfile(
         Path(sys.modules['mmpose'].__file__).parent
@@ -215,7 +215,7 @@ def test_ground_truth_scores_one(tmp_path, keypoints):
 
 
 def test_held_out_set_is_hard_as_crowds_are(held_out):
-    """Mean crowd index, and labelled keypoints with a like one close by.
+    """Mean crowd index, and labeled keypoints with a like one close by.
 
     Close is within 0.3 of the root of the annotated `area`.
     """
@@ -229,7 +229,7 @@ def test_held_out_set_is_hard_as_crowds_are(held_out):
         found = [a for a in data['annotations'] if a['image_id'] == image['id']]
         crowds += sum(a['iscrowd'] for a in found)
         unannotated += sum(not a['iscrowd'] and a['num_keypoints'] == 0 for a in found)
-        people = labelled(found)
+        people = labeled(found)
         points = np.array([a['keypoints'] for a in people]).reshape(len(people), -1, 3)
         gaps = np.linalg.norm(points[:, None, :, :2] - points[None, :, :, :2], axis=-1)
         on = points[..., 2] > 0

@@ -54,7 +54,7 @@ poses = coco.load_poses('poses.json', truth)[3]
 image = truth[3]
 print(
     coco.object_keypoint_similarity(
-        poses.keypoints, image.keypoints, image.labelled, image.areas, np.full(2, 0.1)
+        poses.keypoints, image.keypoints, image.labeled, image.areas, np.full(2, 0.1)
     )
 )
 assert (coco.decode_rle(coco.encode_rle(np.eye(3))) == np.eye(3)).all()

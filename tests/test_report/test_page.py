@@ -110,7 +110,7 @@ def test_without_images_there_are_numbers(tested):
     assert '<img' not in text and 'the image was not found' in text
 
 
-@pytest.mark.parametrize('kind', ['grey', 'alpha', 'tiny', 'strip', 'broken'])
+@pytest.mark.parametrize('kind', ['gray', 'alpha', 'tiny', 'strip', 'broken'])
 def test_odd_images(tested, tmp_path, kind):
     poses = load_poses(tested.results, tested.truth)
     report = report_errors(
@@ -121,7 +121,7 @@ def test_odd_images(tested, tmp_path, kind):
         num_worst=1,
     )
     pixels = {
-        'grey': np.zeros((96, 96), np.uint8),
+        'gray': np.zeros((96, 96), np.uint8),
         'alpha': np.zeros((96, 96, 4), np.uint8),
         'tiny': np.zeros((1, 300, 3), np.uint8),
         'strip': np.zeros((2, 3000, 3), np.uint8),

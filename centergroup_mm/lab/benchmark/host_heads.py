@@ -46,7 +46,7 @@ def draw_for_dekr(
     )
     flip = metainfo['flip_indices']
     (image,) = people
-    visible = image.labelled.astype(np.float32)
+    visible = image.labeled.astype(np.float32)
     mirrored = (settings.size[0] - 1, 0) + image.keypoints * np.float32((-1, 1))
     return [
         tuple(

@@ -22,7 +22,7 @@ def loaded_results(people: People, metainfo: Mapping) -> dict:
     """
     return dict(
         keypoints=people.keypoints.astype(np.float32),
-        keypoints_visible=people.labelled.astype(np.float32),
+        keypoints_visible=people.labeled.astype(np.float32),
         **{name: metainfo[name] for name in _METAINFO},
     )
 

@@ -27,10 +27,10 @@ def annotate_scene(scene: Scene, keypoint_set: KeypointSet) -> tuple[list[dict],
     """Return the annotations of a scene and its crowd index.
 
     Annotations lack only `id` and `image_id`. `keypoints` follow COCO: 2 seen,
-    1 hidden by somebody else or by the person's own body but labelled, 0 not
-    labelled. `segmentation` is what is seen of the person, as in COCO; `bbox`
+    1 hidden by somebody else or by the person's own body but labeled, 0 not
+    labeled. `segmentation` is what is seen of the person, as in COCO; `bbox`
     and `area` are of its whole body inside the image, hidden parts included, so
-    that labelled hidden keypoints lie in the box and the keypoint similarity is
+    that labeled hidden keypoints lie in the box and the keypoint similarity is
     not tightened by occlusion. A person of whom nothing is seen is left out.
     """
     annotations = []
@@ -65,8 +65,8 @@ def label_points(scene: Scene, index: int) -> dict[str, tuple[float, float, int]
     """Return (x, y, v) of every anatomical point of the scene's person `index`.
 
     A hidden point (behind another body, or behind a nearer part of its own) is
-    labelled if it is linked to a point that is seen (`ANATOMY_LINKS`).
-    A point outside the image or on the far side of the head is not labelled.
+    labeled if it is linked to a point that is seen (`ANATOMY_LINKS`).
+    A point outside the image or on the far side of the head is not labeled.
     """
     figure = scene.people[index].figure
     size = scene.image.shape[0]

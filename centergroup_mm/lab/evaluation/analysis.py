@@ -118,11 +118,11 @@ def keypoint_threshold(
     """Score from which a method's keypoints count as reported.
 
     Scores of methods differ in scale. This is the highest score that at least ``share``
-    of the labelled keypoints of matched persons reach, so that methods are compared
+    of the labeled keypoints of matched persons reach, so that methods are compared
     where they report equally much of what there is.
 
     Returns:
-        float: The score; infinite, so that nothing is reported, if no labelled
+        float: The score; infinite, so that nothing is reported, if no labeled
         keypoint belongs to a matched person.
 
     Raises:
@@ -134,7 +134,7 @@ def keypoint_threshold(
     for image_id, match in matches.items():
         found = np.flatnonzero(match.pose_of_person >= 0)
         reported = poses[image_id].keypoint_scores[match.pose_of_person[found]]
-        scores.append(reported[truth.images[image_id].labelled[found]])
+        scores.append(reported[truth.images[image_id].labeled[found]])
     scores = np.concatenate(scores)
     if not len(scores):
         return float('inf')

@@ -21,10 +21,10 @@ class ErrorCounts:
         duplicates (int): Further poses of a matched person.
         background (int): Poses of nobody.
         ignored (int): Poses in ignore regions; no errors.
-        labelled (int): Labelled keypoints of matched persons: good + jitter + swap +
+        labeled (int): Labeled keypoints of matched persons: good + jitter + swap +
             swap_inversion + inversion + miss, see :class:`KeypointState`.
-        lost (int): Labelled keypoints of missed persons.
-        unlabelled (int): Keypoints of matched persons that are not labelled.
+        lost (int): Labeled keypoints of missed persons.
+        unlabeled (int): Keypoints of matched persons that are not labeled.
         hallucinated (int): Those of them that are reported.
     """
 
@@ -35,7 +35,7 @@ class ErrorCounts:
     duplicates: int = 0
     background: int = 0
     ignored: int = 0
-    labelled: int = 0
+    labeled: int = 0
     good: int = 0
     jitter: int = 0
     swap: int = 0
@@ -43,7 +43,7 @@ class ErrorCounts:
     inversion: int = 0
     miss: int = 0
     lost: int = 0
-    unlabelled: int = 0
+    unlabeled: int = 0
     hallucinated: int = 0
 
     def __add__(self, other: 'ErrorCounts') -> 'ErrorCounts':
@@ -63,16 +63,16 @@ class ErrorCounts:
 
         ``found``, ``poor``, ``missed``, ``duplicates`` and ``background`` are per
         person; ``good``, ``jitter``, ``swapped``, ``inversion`` and ``miss`` per
-        labelled keypoint of matched persons; ``hallucinated`` per unlabelled keypoint
+        labeled keypoint of matched persons; ``hallucinated`` per unlabeled keypoint
         of these. NaN where there is none.
         """
         of = dict.fromkeys(
             ('found', 'poor', 'missed', 'duplicates', 'background'), self.persons
         )
         of |= dict.fromkeys(
-            ('good', 'jitter', 'swapped', 'inversion', 'miss'), self.labelled
+            ('good', 'jitter', 'swapped', 'inversion', 'miss'), self.labeled
         )
-        of['hallucinated'] = self.unlabelled
+        of['hallucinated'] = self.unlabeled
         return {
             name: getattr(self, name) / total if total else float('nan')
             for name, total in of.items()
@@ -101,7 +101,7 @@ def count_errors(
     chosen = everyone if persons is None else np.asarray(persons, dtype=bool)
     matched = (errors.matches.pose_of_person >= 0) & chosen
     found = matched & (errors.matches.oks >= threshold)
-    labelled = errors.image.labelled
+    labeled = errors.image.labeled
     states = errors.states[matched]
     by_state = {
         state.name.lower(): int((states == state).sum())
@@ -117,9 +117,9 @@ def count_errors(
         duplicates=int(errors.duplicates_of_person[chosen].sum()),
         background=int((fates == PoseFate.BACKGROUND).sum()),
         ignored=int((fates == PoseFate.IGNORED).sum()),
-        labelled=int(labelled[matched].sum()),
-        lost=int(labelled[chosen & ~matched].sum()),
-        unlabelled=int((~labelled[matched]).sum()),
+        labeled=int(labeled[matched].sum()),
+        lost=int(labeled[chosen & ~matched].sum()),
+        unlabeled=int((~labeled[matched]).sum()),
         hallucinated=int(errors.hallucinated[chosen].sum()),
         **by_state,
     )

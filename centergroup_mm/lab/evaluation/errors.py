@@ -22,7 +22,7 @@ NEAR_SIMILARITY = 0.5
 class KeypointState(IntEnum):
     """How a person's keypoint was found. NEAR means a similarity of at least 0.5."""
 
-    # Not labelled, or the person is not matched.
+    # Not labeled, or the person is not matched.
     NONE = 0
     # Similarity of at least 0.85.
     GOOD = 1
@@ -54,7 +54,7 @@ class ImageErrors:
         states (np.ndarray): (G, K) values of :class:`KeypointState`.
         swapped_with (np.ndarray): (G, K) the other person of a swap, otherwise -1.
         hallucinated (np.ndarray): (G, K), True for keypoints of matched persons that
-            are not labelled but reported.
+            are not labeled but reported.
     """
 
     image: ImageTruth
@@ -91,7 +91,7 @@ def find_errors(
     flip_indices: np.ndarray,
     keypoint_threshold: float,
 ) -> ImageErrors:
-    """Classify the labelled keypoints of matched persons.
+    """Classify the labeled keypoints of matched persons.
 
     A swap is a keypoint put where another annotated person has one; "similar" types of
     the paper are here the same type and its left-right counterpart. Where several
@@ -119,11 +119,11 @@ def find_errors(
         classes, others = _classify(
             poses.keypoints[pose], found, image, np.asarray(sigmas), flip_indices
         )
-        labelled = image.labelled[found]
-        states[found] = np.where(labelled, classes, KeypointState.NONE)
-        swapped_with[found] = np.where(labelled, others, -1)
+        labeled = image.labeled[found]
+        states[found] = np.where(labeled, classes, KeypointState.NONE)
+        swapped_with[found] = np.where(labeled, others, -1)
         reported = poses.keypoint_scores[pose] >= keypoint_threshold
-        hallucinated[found] = reported & ~labelled
+        hallucinated[found] = reported & ~labeled
     return ImageErrors(image, poses, matches, states, swapped_with, hallucinated)
 
 
@@ -144,8 +144,8 @@ def _classify(
         points[:, None], image.keypoints[:, flip], image.areas, sigmas[flip]
     )
     own = same[rows, found]
-    same = same * image.labelled
-    counterpart = counterpart * image.labelled[:, flip] * (flip != np.arange(len(flip)))
+    same = same * image.labeled
+    counterpart = counterpart * image.labeled[:, flip] * (flip != np.arange(len(flip)))
     own_counterpart = counterpart[rows, found]
     # What is left in these is the other persons'.
     same[rows, found] = counterpart[rows, found] = 0

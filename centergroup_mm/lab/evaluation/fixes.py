@@ -125,7 +125,7 @@ def _add_missed(poses: Poses, errors: ImageErrors, score: float) -> Poses:
         boxes = np.concatenate([image.boxes[missed], own])
     return Poses(
         np.concatenate([image.keypoints[missed], poses.keypoints]),
-        np.concatenate([image.labelled[missed] * 1.0, poses.keypoint_scores]),
+        np.concatenate([image.labeled[missed] * 1.0, poses.keypoint_scores]),
         np.concatenate([np.full(len(missed), score), poses.scores]),
         boxes,
     )

@@ -72,14 +72,14 @@ def match_poses(
         sigmas (np.ndarray): (K,) of the dataset's metainfo.
         threshold (float): OKS from which a person is found. Defaults to 0.5.
         low_threshold (float): OKS of poor matches. Defaults to 0.1, from which Ronchi
-            and Perona (ICCV 2017) speak of errors of localisation.
+            and Perona (ICCV 2017) speak of errors of localization.
         min_score (float): Poses scoring less are left out. Defaults to none.
         max_poses (int): Poses beyond this number are left out. Defaults to 20.
 
     Returns:
         Matches: The fate of every pose and person. Equal scores go by order.
     """
-    geometry = (image.keypoints, image.labelled, image.areas, sigmas)
+    geometry = (image.keypoints, image.labeled, image.areas, sigmas)
     similarity = object_keypoint_similarity(poses.keypoints, *geometry)
     fates = np.full(len(poses), PoseFate.LEFT_OUT)
     person_of_pose = np.full(len(poses), -1)

@@ -81,7 +81,7 @@ def draw_errors(
     truth = errors.image
     for person in range(len(truth)):
         places = fixed_point(truth.keypoints[person], scale)
-        _draw_links(canvas, places, truth.labelled[person], skeleton, '#e8e8e8', 1)
+        _draw_links(canvas, places, truth.labeled[person], skeleton, '#e8e8e8', 1)
         if errors.matches.pose_of_person[person] < 0:
             x, y, width, height = truth.boxes[person]
             corners = fixed_point(np.array([(x, y), (x + width, y + height)]), scale)
