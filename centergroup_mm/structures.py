@@ -130,8 +130,8 @@ class Found(NamedTuple):
         poses (Poses): In input pixels.
         heatmaps (Tensor): float32 (B, T, h, w), of the K keypoint types first.
         keypoints (Candidates, optional): (B, K, M), where a method has candidates.
-        output (GroupingOutput, optional): What the last grouping module says of every
-            view, where a method has one.
+        output (GroupingOutput, optional): What the last grouping module says, the
+            views of a flip test merged, where a method has one.
     """
 
     poses: Poses

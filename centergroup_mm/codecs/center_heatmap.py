@@ -38,7 +38,7 @@ class CenterHeatmap(BaseKeypointCodec):
         num_candidates (int): Decoding: candidates per keypoint type. Defaults to 30.
         num_centers (int): Decoding: center candidates. Defaults to 30.
         keypoint_kernel (int): Decoding: side of the keypoints' non-maximum
-            suppression window in input pixels. Defaults to 5.
+            suppression window in input pixels, odd. Defaults to 5.
         center_kernel (int): Decoding: the same for centers. Defaults to 17.
         score_floor (float): Decoding: a candidate scoring at least this is valid.
             Defaults to 0.01.
@@ -56,8 +56,8 @@ class CenterHeatmap(BaseKeypointCodec):
             Defaults to None.
 
     Raises:
-        ValueError: If ``input_size`` is not a multiple of every downscale, or
-            ``newton_sigma`` is not positive.
+        ValueError: If ``input_size`` is not a multiple of every downscale, a kernel is
+            not odd, or ``newton_sigma`` is not positive.
     """
 
     auxiliary_encode_keys = {'flip', 'box_areas'}
@@ -92,6 +92,15 @@ class CenterHeatmap(BaseKeypointCodec):
                 f'CenterHeatmap: newton_sigma is {newton_sigma}; expected a standard '
                 'deviation in input pixels above 0, or None for the quarter pixel.'
             )
+        for name, kernel in (
+            ('keypoint_kernel', keypoint_kernel),
+            ('center_kernel', center_kernel),
+        ):
+            if kernel < 1 or kernel % 2 == 0:
+                raise ValueError(
+                    f'CenterHeatmap: {name} is {kernel}; expected an odd side of a '
+                    'window in input pixels, with a peak in its middle.'
+                )
         for downscale in downscales:
             if any(side % downscale for side in input_size):
                 raise ValueError(

@@ -41,6 +41,9 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
     def __init__(self, *args, channels_last: bool | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.channels_last = channels_last
+        # How weights lie by now: to bring all of them there takes time, and the host
+        # sets the mode before each iteration.
+        self._is_by_pixel: bool | None = None
         # Whether what groups was found to be trained since weights were loaded: not
         # looked at for each batch, for that would wait for the device.
         self._grouping_is_trained = False
@@ -51,9 +54,13 @@ class BatchedPoseEstimator(BottomupPoseEstimator):
         by_pixel = self.channels_last
         if by_pixel is None:
             by_pixel = not mode and next(self.parameters()).device.type == 'cpu'
-        self.to(
-            memory_format=torch.channels_last if by_pixel else torch.contiguous_format
-        )
+        if by_pixel != self._is_by_pixel:
+            self.to(
+                memory_format=torch.channels_last
+                if by_pixel
+                else torch.contiguous_format
+            )
+            self._is_by_pixel = by_pixel
         return super().train(mode)
 
     def detector_parts(self) -> dict[str, nn.Module]:

@@ -6,7 +6,7 @@ from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
 
 from .batched_estimator import BatchedPoseEstimator
-from .checkpoints import is_pruned
+from .checkpoints import CheckpointMismatchError, is_pruned
 from .trained import any_is_initial, batch_norms
 
 
@@ -77,7 +77,14 @@ class CenterGroup(BatchedPoseEstimator):
         Raises:
             CheckpointMismatchError: Says which keys differ.
         """
-        if is_pruned(self.state_dict(), weights):
-            self.head.grouping.prune()
+        own = self.state_dict()
+        if is_pruned(weights, own):
+            raise CheckpointMismatchError(
+                'This model was pruned for inference by the checkpoint that it was '
+                'loaded from, and these weights are of one that was not. Build the '
+                'model anew before you load them.'
+            )
         super().check_weights(weights)
+        if is_pruned(own, weights):
+            self.head.grouping.prune()
         self._norms_are_checked = False

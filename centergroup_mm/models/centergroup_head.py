@@ -14,18 +14,9 @@ from mmpose.utils.typing import (
 )
 from torch import Tensor
 
-from ..ops.attention_views import average_attention
 from ..ops.flip import add_mirrored_view, merge_views
 from ..ops.poses import expected_locations, most_attended_locations, unclaimed_shares
-from ..structures import (
-    Candidates,
-    Extent,
-    Found,
-    GroupingOutput,
-    Maps,
-    Poses,
-    Tokens,
-)
+from ..structures import Candidates, Extent, Found, GroupingOutput, Maps, Poses
 from ..task_modules.targets import make_targets
 from .explanation import attach_candidates, explain_poses
 from .heatmap_head import HeatmapHead, build_part
@@ -57,10 +48,8 @@ class CenterGroupHead(HeatmapHead):
         grouping (dict, optional): Module that groups the tokens, of type
             :class:`GroupingTransformer` if not said otherwise; ``num_keypoints`` is
             added. It says its ``embed_dims``.
-        min_scored_keypoints (int): Keypoints that count for the score of a pose
-            whatever their probability; 0 is the paper, 5 the released models.
-        score (dict, optional): Module that scores poses instead, of type
-            :class:`PoseScore` if not said otherwise; nothing is added.
+        score (dict, optional): Module that scores poses, of type :class:`PoseScore` if
+            not said otherwise; nothing is added.
         average_attention (bool): In a flip test, whether the attention of both views
             is averaged before the best candidate is taken; otherwise, the paper, each
             keypoint is that of the view that is surer to see it. Defaults to False.
@@ -81,7 +70,6 @@ class CenterGroupHead(HeatmapHead):
         detector: OptConfigType = None,
         tokenizer: OptConfigType = None,
         grouping: OptConfigType = None,
-        min_scored_keypoints: int = 0,
         score: OptConfigType = None,
         average_attention: bool = False,
         exclusive: bool = False,
@@ -109,7 +97,6 @@ class CenterGroupHead(HeatmapHead):
         )
         self.grouping_loss = MODELS.build(grouping_loss)
         self.oks_loss = oks_loss and MODELS.build(oks_loss)
-        score = score or dict(min_keypoints=min_scored_keypoints)
         self.score = build_part('PoseScore', score)
         self.average_attention = average_attention
         self.exclusive = exclusive
@@ -132,9 +119,9 @@ class CenterGroupHead(HeatmapHead):
         views = self._add_views(keypoints, centers, extent, flip_indices)
         tokens = self.tokenizer(features, *views, extent.size)
         output = self.grouping(*tokens, last_only=True)[-1]
-        poses = self._read_poses(
-            output, tokens[0], keypoints, centers, maps.heatmaps, flip_indices
-        )
+        if flip_indices is not None:
+            output = merge_views(output, flip_indices[:-1], self.average_attention)
+        poses = self._read_poses(output, keypoints, centers, maps.heatmaps)
         return Found(poses, maps.heatmaps, keypoints, output)
 
     def _add_views(
@@ -158,25 +145,14 @@ class CenterGroupHead(HeatmapHead):
     def _read_poses(
         self,
         output: GroupingOutput,
-        tokens: Tokens,
         keypoints: Candidates,
         centers: Candidates,
         heatmaps: Tensor,
-        flip_indices: Sequence[int] | None,
     ) -> Poses:
-        """Merge the views, refine and score."""
-        coords = most_attended_locations(output.attention, tokens.coords)
+        """Choose, refine and score."""
+        candidates = keypoints.coords.flatten(1, 2)
+        coords = most_attended_locations(output.attention, candidates)
         visibility, center = output.visibility.float(), output.center.float()
-        if flip_indices is not None:
-            coords, visibility, center = merge_views(
-                coords, visibility, center, flip_indices[:-1], heatmaps.shape[-1]
-            )
-            if self.average_attention:
-                attention = average_attention(
-                    output.attention.float(), flip_indices[:-1]
-                )
-                candidates = keypoints.coords.flatten(1, 2)
-                coords = most_attended_locations(attention, candidates)
         scores = self.score(center, visibility)
         visibility = visibility.sigmoid()
         valid = centers.valid[:, 0] & keypoints.valid.flatten(1).any(1, keepdim=True)
@@ -229,14 +205,10 @@ class CenterGroupHead(HeatmapHead):
             found = take_nearest(found, self.decoder.refine, min_score)
         if not test_cfg.get('output_attention', False):
             return super().make_instances(found, flip_indices, test_cfg)
-        explanation = explain_poses(
-            found.poses,
-            found.output,
-            flip_indices and flip_indices[:-1],
-            self.average_attention,
-        )
         instances = to_instances(
-            found.poses, test_cfg.get('score_thr', 0.0), **explanation
+            found.poses,
+            test_cfg.get('score_thr', 0.0),
+            **explain_poses(found.poses, found.output),
         )
         attach_candidates(instances, found.keypoints)
         return instances

@@ -24,27 +24,27 @@ from .heatmap_head import HeatmapHead
 
 @MODELS.register_module()
 class CenterNetHead(HeatmapHead):
-    """Regresses all joints from the center and snaps them to heatmap peaks.
+    """Regresses all keypoints from the center and snaps them to heatmap peaks.
 
     At the pixel of a center, 1/4 of the input, one branch gives the offsets to the K
-    joints and one the distances to the sides of the pose's box. Each regressed joint
-    moves to the nearest peak of its type inside the box; without one it stays.
+    keypoints and one the distances to the sides of the pose's box. Each regressed
+    keypoint moves to the nearest peak of its type inside the box; without one it stays.
 
     Differing from "Objects as Points" as the comparison asks for: heatmaps, center and
     backbone are those of CenterGroup (Gaussians of one size under a squared error,
-    at two resolutions, the center the mean of the visible joints), whose joints lie at
-    half the input's pixels and need no local offset; and the box is the extent of the
-    visible joints, enlarged, as it only bounds the search for peaks.
+    at two resolutions, the center the mean of the visible keypoints), whose keypoints
+    lie at half the input's pixels and need no local offset; and the box is the extent
+    of the visible keypoints, enlarged, as it only bounds the search for peaks.
 
     Args:
         in_channels (int): C of the backbone's finest map.
         num_keypoints (int): K.
         decoder (dict): Codec that finds peaks, see :class:`CenterHeatmap`.
         heatmap_loss (dict): Loss of each stage's heatmaps.
-        offset_weight (float): Of the joints' L1 error in pixels at 1/4 of the input.
+        offset_weight (float): Of the keypoints' L1 error in pixels at 1/4 of the input.
         box_weight (float): The same for the sides of the box.
         hidden_channels (int): Of each branch's 3x3 convolution.
-        min_peak_score (float): Peaks scoring less attract no joint.
+        min_peak_score (float): Peaks scoring less attract no keypoint.
         box_margin (float): Share of its width and height by which a box is enlarged on
             each side.
         detector (dict, optional): See :class:`HeatmapHead`.
@@ -108,8 +108,8 @@ class CenterNetHead(HeatmapHead):
         keypoints, centers = self.decoder.find_candidates(
             maps.heatmaps, extent.inside, extent.inside
         )
-        joints, boxes = self._regress(features[0], centers, flip_indices)
-        poses = self._snap(keypoints, centers, joints, boxes, maps.heatmaps)
+        regressed, boxes = self._regress(features[0], centers, flip_indices)
+        poses = self._snap(keypoints, centers, regressed, boxes, maps.heatmaps)
         return Found(poses, maps.heatmaps, keypoints)
 
     def _regress(
@@ -118,7 +118,7 @@ class CenterNetHead(HeatmapHead):
         centers: Candidates,
         flip_indices: Sequence[int] | None,
     ) -> tuple[Tensor, Tensor]:
-        """Joints (B, P, K, 2) and boxes (B, P, 4) in input pixels."""
+        """Keypoints (B, P, K, 2) and boxes (B, P, 4) in input pixels."""
         offsets = self.offset_branch(feature).float().unflatten(1, (-1, 2))
         sides = self.box_branch(feature).float()
         if flip_indices is not None:
@@ -130,30 +130,30 @@ class CenterNetHead(HeatmapHead):
         x, y = pixels[:, None].expand(-1, maps.shape[1], -1, -1).unbind(-1)
         values = read_pixels(maps, x, y).transpose(1, 2)
         offsets, sides = values.split((2 * self.num_keypoints, 4), -1)
-        joints = pixels[:, :, None] + offsets.unflatten(-1, (-1, 2))
+        regressed = pixels[:, :, None] + offsets.unflatten(-1, (-1, 2))
         boxes = absolute_boxes(pixels, sides)
-        return joints * self.stride, boxes * self.stride
+        return regressed * self.stride, boxes * self.stride
 
     def _snap(
         self,
         keypoints: Candidates,
         centers: Candidates,
-        joints: Tensor,
+        regressed: Tensor,
         boxes: Tensor,
         heatmaps: Tensor,
     ) -> Poses:
-        """Move joints to peaks inside the boxes."""
+        """Move regressed keypoints to peaks inside the boxes."""
         keypoint_maps = heatmaps[:, : self.num_keypoints]
         strong = keypoints.valid & (keypoints.scores >= self.min_peak_score)
         allowed = strong[:, None] & inside_boxes(
             keypoints, enlarge_boxes(boxes, self.box_margin)
         )
-        peaks, found = nearest_candidates(keypoints, joints, allowed)
+        peaks, found = nearest_candidates(keypoints, regressed, allowed)
         refined = self.decoder.refine(keypoint_maps, peaks)
-        x, y = torch.where(found[..., None], peaks, joints.long()).unbind(-1)
+        x, y = torch.where(found[..., None], peaks, regressed.long()).unbind(-1)
         scores = read_pixels(keypoint_maps, *(v.transpose(1, 2) for v in (x, y)))
         return Poses(
-            torch.where(found[..., None], refined, joints),
+            torch.where(found[..., None], refined, regressed),
             scores.transpose(1, 2),
             centers.scores[:, 0],
             centers.valid[:, 0],
@@ -171,15 +171,15 @@ class CenterNetHead(HeatmapHead):
 
         Returns:
             dict[str, Tensor]: ``loss_offset`` and ``loss_box``, means over the visible
-            joints and the persons of the whole batch, see :func:`mean_over_batch`.
+            keypoints and the persons of the whole batch, see :func:`mean_over_batch`.
         """
         keypoints, visible, pixels, images = _gather_persons(samples, self.stride)
         offsets, sides = (
             branch(feats[0]).float()[images, :, pixels[:, 1], pixels[:, 0]]
             for branch in (self.offset_branch, self.box_branch)
         )
-        joints = pixels[:, None] + offsets.unflatten(-1, (-1, 2))
-        errors = F.l1_loss(joints, keypoints, reduction='none').sum(-1)
+        regressed = pixels[:, None] + offsets.unflatten(-1, (-1, 2))
+        errors = F.l1_loss(regressed, keypoints, reduction='none').sum(-1)
         box_errors = F.l1_loss(
             absolute_boxes(pixels, sides),
             visible_extents(keypoints, visible),

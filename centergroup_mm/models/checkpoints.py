@@ -40,8 +40,8 @@ def is_pruned(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
         own (Mapping[str, Tensor]): State dict of the model.
         weights (Mapping[str, Tensor]): State dict of the checkpoint.
     """
-    *unused, last = sorted(_grouping_modules(own))
-    return bool(unused) and _grouping_modules(weights) == {last}
+    modules = sorted(_grouping_modules(own))
+    return len(modules) > 1 and _grouping_modules(weights) == {modules[-1]}
 
 
 def holds_grouping(
@@ -50,6 +50,8 @@ def holds_grouping(
     detector: Collection[str],
 ) -> bool:
     """Check that ``weights`` are a whole model, or the whole detector of one.
+
+    A model pruned for inference, see :func:`is_pruned`, is whole.
 
     Args:
         own (Mapping[str, Tensor]): State dict of the model.
@@ -64,6 +66,8 @@ def holds_grouping(
         CheckpointMismatchError: For anything else, or weights that are not finite; says
             which keys.
     """
+    if is_pruned(own, weights):
+        own = _without_unused_modules(own)
     own, weights = _that_count(own), _that_count(weights)
     _refuse_other_types(weights)
     missing = [key for key in own if key not in weights]
@@ -117,10 +121,9 @@ def _refuse_infinite(weights: Mapping[str, Tensor]) -> None:
     """A model with one NaN finds no people, and says nothing of it."""
     wrong = not_finite(weights)
     if wrong:
-        more = f', and {len(wrong) - SHOWN} more' if len(wrong) > SHOWN else ''
         raise CheckpointMismatchError(
             f'{len(wrong)} of {len(weights)} weights of the checkpoint are not finite '
-            f'(NaN or infinite): {", ".join(wrong[:SHOWN])}{more}. Its training '
+            f'(NaN or infinite): {_listed(wrong)}. Its training '
             'failed, or the file is damaged: use an earlier or another checkpoint.'
         )
 
@@ -128,6 +131,13 @@ def _refuse_infinite(weights: Mapping[str, Tensor]) -> None:
 def _grouping_modules(weights: Mapping[str, Tensor]) -> set[int]:
     found = (GROUPING_MODULE.match(key) for key in weights)
     return {int(match[1]) for match in found if match}
+
+
+def _without_unused_modules(own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is left of a model's weights by pruning."""
+    last = max(_grouping_modules(own))
+    found = ((key, GROUPING_MODULE.match(key)) for key in own)
+    return {key: own[key] for key, match in found if not match or int(match[1]) == last}
 
 
 def _that_count(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,54 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the poses were chosen from, and how surely: kept for pictures only."""
 
-from collections.abc import Sequence
-
 import torch
 from mmengine.structures import InstanceData
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import Tensor
 
-from ..ops.attention_views import average_attention, merge_attention
-from ..ops.flip import split_views
+from ..ops.poses import HALF_A_PIXEL
 from ..structures import Candidates, GroupingOutput, Poses
 
-# Targets have their peak at the truncated pixel.
-HALF_A_PIXEL = 0.5
 
-
-def explain_poses(
-    poses: Poses,
-    output: GroupingOutput,
-    flip_indices: Sequence[int] | None,
-    averaged: bool = False,
-) -> dict[str, Tensor]:
+def explain_poses(poses: Poses, output: GroupingOutput) -> dict[str, Tensor]:
     """Centers, their probabilities and the attention of all slots.
 
     Args:
         poses (Poses): (B, P) slots.
-        output (GroupingOutput): Of the last grouping module, B views, or 2B with the
-            mirrored views behind the originals.
-        flip_indices (Sequence[int], optional): Mirror image of each of the K types;
-            given if and only if there are mirrored views.
-        averaged (bool): Whether the views' attention was averaged, see
-            :func:`average_attention`, or taken from one, see :func:`merge_attention`.
+        output (GroupingOutput): Of the last grouping module, of B images.
 
     Returns:
         dict[str, Tensor]: ``centers`` (B, P, 2) in input pixels; ``center_scores``
         (B, P), the probability that a center is a person's; ``attention``
         (B, P, K, N).
     """
-    attention, center = output.attention.float(), output.center.float()
-    if flip_indices is not None:
-        if averaged:
-            attention = average_attention(attention, flip_indices)
-        else:
-            attention = merge_attention(attention, output.visibility, flip_indices)
-        center = torch.stack(split_views(center)).mean(0)
     return dict(
         centers=poses.centers + HALF_A_PIXEL,
-        center_scores=center.sigmoid(),
-        attention=attention,
+        center_scores=output.center.float().sigmoid(),
+        attention=output.attention.float(),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..structures import Candidates
+from ..structures import Candidates, GroupingOutput
 
 
 def split_views(views: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,36 +103,38 @@ def add_mirrored_view(
 
 
 def merge_views(
-    coords: Tensor,
-    visibility: Tensor,
-    center: Tensor,
-    flip_indices: Sequence[int],
-    width: int,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Merge the poses of both views in the frame of the original.
+    views: GroupingOutput, flip_indices: Sequence[int], average: bool
+) -> GroupingOutput:
+    """Merge what is said of both views, in the frame of the original.
 
-    Logits are averaged; each keypoint's location comes from the view that is surer to
-    see it, a tie going to the original.
+    A right wrist of the mirrored view is the original's left one, as the keypoint that
+    is looked for and as the candidate. Logits are averaged.
 
     Args:
-        coords (Tensor): (2B, P, K, 2) in the pixels of each view.
-        visibility (Tensor): (2B, P, K), logits.
-        center (Tensor): (2B, P), logits.
+        views (GroupingOutput): Of 2B views, the original ones first; the N = K*M
+            candidates of the attention type by type.
         flip_indices (Sequence[int]): For each of the K types its mirror image.
-        width (int): Input width in pixels.
+        average (bool): Average the attention too; otherwise, the paper, that of each
+            keypoint comes from the view that is surer to see it, a tie going to the
+            original.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: (B, P, K, 2), (B, P, K) and (B, P).
+        GroupingOutput: float32, of B images.
     """
-    coords, mirrored_coords = split_views(coords)
-    visibility, mirrored_visibility = split_views(visibility)
-    center, mirrored_center = split_views(center)
-    mirrored_coords = mirror_coords(mirrored_coords, width)
-    mirrored_coords = swap_types(mirrored_coords, flip_indices, 2)
+    by_type = views.attention.float().unflatten(-1, (len(flip_indices), -1))
+    attention, mirrored_attention = split_views(by_type)
+    for dim in (2, 3):
+        mirrored_attention = swap_types(mirrored_attention, flip_indices, dim)
+    visibility, mirrored_visibility = split_views(views.visibility.float())
     mirrored_visibility = swap_types(mirrored_visibility, flip_indices, 2)
-    surer = (mirrored_visibility > visibility)[..., None]
-    return (
-        torch.where(surer, mirrored_coords, coords),
+    center, mirrored_center = split_views(views.center.float())
+    if average:
+        attention = (attention + mirrored_attention) / 2
+    else:
+        surer = (mirrored_visibility > visibility)[..., None, None]
+        attention = torch.where(surer, mirrored_attention, attention)
+    return GroupingOutput(
+        attention.flatten(-2),
         (visibility + mirrored_visibility) / 2,
         (center + mirrored_center) / 2,
     )

@@ -7,6 +7,9 @@ from torch import Tensor
 from .newton import peak_offsets
 from .sampling import read_pixels
 
+# From the pixel of a peak to its place: targets have theirs at the truncated pixel.
+HALF_A_PIXEL = 0.5
+
 
 def expected_locations(attention: Tensor, coords: Tensor) -> Tensor:
     """Attention-weighted mean of the keypoint candidates (used in training).
@@ -41,8 +44,7 @@ def most_attended_locations(attention: Tensor, coords: Tensor) -> Tensor:
 def refine_locations(heatmaps: Tensor, coords: Tensor) -> Tensor:
     """Shift by a quarter pixel towards the higher neighbor (supplementary 3.2).
 
-    Half a pixel is added on both axes because training targets put the peak at the
-    truncated pixel.
+    Half a pixel is added on both axes, see ``HALF_A_PIXEL``.
 
     Args:
         heatmaps (Tensor): (B, K, h, w) at input resolution, before any masking.
@@ -55,13 +57,13 @@ def refine_locations(heatmaps: Tensor, coords: Tensor) -> Tensor:
     right = read_pixels(heatmaps, x + 1, y) > read_pixels(heatmaps, x - 1, y)
     below = read_pixels(heatmaps, x, y + 1) > read_pixels(heatmaps, x, y - 1)
     towards = torch.stack((right, below), -1).transpose(1, 2)
-    return coords + torch.where(towards, 0.25, -0.25) + 0.5
+    return coords + torch.where(towards, 0.25, -0.25) + HALF_A_PIXEL
 
 
 def refine_by_newton(heatmaps: Tensor, coords: Tensor, sigma: float) -> Tensor:
     """Move to the top of the peak on the blurred map, see :func:`peak_offsets`.
 
-    Half a pixel is added for the reason of :func:`refine_locations`.
+    Half a pixel is added as in :func:`refine_locations`.
 
     Args:
         heatmaps (Tensor): (B, K, h, w) at input resolution, before any masking.
@@ -71,7 +73,7 @@ def refine_by_newton(heatmaps: Tensor, coords: Tensor, sigma: float) -> Tensor:
     Returns:
         Tensor: float32 (B, P, K, 2).
     """
-    return coords + peak_offsets(heatmaps.float(), coords, sigma) + 0.5
+    return coords + peak_offsets(heatmaps.float(), coords, sigma) + HALF_A_PIXEL
 
 
 def unclaimed_shares(

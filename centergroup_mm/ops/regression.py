@@ -15,8 +15,8 @@ def average_flipped_regression(
     """Average the regressed maps of both views in the frame of the original.
 
     Args:
-        offsets (Tensor): (2B, K, 2, h, w), x and y of the joints relative to a pixel,
-            original views then mirrored ones.
+        offsets (Tensor): (2B, K, 2, h, w), x and y of the keypoints relative to a
+            pixel, original views then mirrored ones.
         sides (Tensor): (2B, 4, h, w), distances of the left, upper, right and lower
             side of the box from a pixel.
         flip_indices (Sequence[int]): Mirror image of each of the K types.

@@ -26,6 +26,6 @@ model = dict(
             location_weight=0.02,
             oks_gate=None,
         ),
-        min_scored_keypoints=0,
+        score=dict(min_keypoints=0),
     ),
 )

@@ -6,5 +6,5 @@ released_head = dict(
     grouping=dict(encoder_skip=True, group_before_encoder=True),
     assigner=dict(type='GreedyCenterAssigner', deviation=0.3, max_cost=0.8),
     grouping_loss=dict(oks_gate=0.5),
-    min_scored_keypoints=5,
+    score=dict(min_keypoints=5),
 )

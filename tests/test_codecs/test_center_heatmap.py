@@ -226,3 +226,10 @@ def test_more_persons_than_candidates():
 def test_refuses_sizes_that_do_not_divide():
     with pytest.raises(ValueError, match=r'\(62, 64\).*downscale 4'):
         CenterHeatmap((62, 64))
+
+
+@pytest.mark.parametrize('name', ['keypoint_kernel', 'center_kernel'])
+@pytest.mark.parametrize('kernel', [0, 4, -3])
+def test_windows_have_a_middle(name, kernel):
+    with pytest.raises(ValueError, match=f'{name} is {kernel}; expected an odd'):
+        CenterHeatmap(SIZE, **{name: kernel})

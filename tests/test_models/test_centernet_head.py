@@ -58,9 +58,9 @@ def place(people, shifts=0.0, shown=None, margin=0.0, side=16):
 
     Args:
         people: (N, K, 2) in input pixels.
-        shifts: Added to the regressed joints, input pixels.
-        shown: (N, K), joints with a peak; all if not given.
-        margin: By which the regressed box exceeds the joints, input pixels.
+        shifts: Added to the regressed keypoints, input pixels.
+        shown: (N, K), keypoints with a peak; all if not given.
+        margin: By which the regressed box exceeds the keypoints, input pixels.
         side: Of the maps, a quarter of the input's at some test scale.
     """
     y, x = np.meshgrid(np.arange(side), np.arange(side), indexing='ij')
@@ -109,7 +109,7 @@ def first_two(found):
 
 
 @pytest.mark.parametrize('flip', [False, True])
-def test_joints_snap_to_peaks(open_head, people, make_sample, flip):
+def test_keypoints_snap_to_peaks(open_head, people, make_sample, flip):
     sample = make_sample()
     feats = (place(people, shifts=3.0, margin=4.0),)
     if flip:
@@ -118,7 +118,7 @@ def test_joints_snap_to_peaks(open_head, people, make_sample, flip):
     np.testing.assert_allclose(first_two(found), people, rtol=0, atol=1.5)
 
 
-def test_joints_without_a_peak_stay(open_head, people, make_sample):
+def test_keypoints_without_a_peak_stay(open_head, people, make_sample):
     shown = np.ones((2, K), bool)
     shown[:, 3] = False
     found = find(open_head, (place(people, 2.0, shown, 4.0),), make_sample())
@@ -134,7 +134,7 @@ def test_joints_without_a_peak_stay(open_head, people, make_sample):
 def test_several_scales_have_the_regression_of_scale_1(
     open_head, people, make_sample, flip
 ):
-    """A joint without a peak at any scale is where scale 1 regresses it."""
+    """A keypoint without a peak at any scale is where scale 1 regresses it."""
     sample = make_sample()
     shown = np.ones((2, K), bool)
     shown[:, 3:] = False
@@ -154,7 +154,7 @@ def test_several_scales_have_the_regression_of_scale_1(
 def test_peaks_outside_the_box_do_not_attract(
     make_head, open_head, people, make_sample
 ):
-    """With boxes that end at the joints, a peak farther out is left alone."""
+    """With boxes that end at the keypoints, a peak farther out is left alone."""
     features = place(people[:1], shifts=0.0)
     features[:, 0] = 0
     # The only peak of type 0 lies far above the person's box.
@@ -171,11 +171,11 @@ def test_losses_vanish_for_the_truth(open_head, people, make_sample):
 
 
 def test_losses_are_mean_distances(open_head, people, make_sample):
-    """All joints 4 px to the right and down are a heatmap pixel on either axis."""
+    """All keypoints 4 px to the right and down are a heatmap pixel on either axis."""
     visible = np.ones((2, K))
     visible[0, 1:] = 0
     sample = make_sample(people, visible=visible)
-    # The first person's center is its only visible joint.
+    # The first person's center is its only visible keypoint.
     features = place(np.concatenate((people[:1, :1].repeat(K, 1), people[1:])), 4.0)
     losses = open_head.loss((features,), [sample])
     assert losses['loss_offset'].item() == pytest.approx(2.0, abs=1e-4)
@@ -199,7 +199,8 @@ def test_everybody_is_taught_at_the_mirrored_border(open_head, people, make_samp
     sample = make_sample(np.concatenate((edge, people[1:])), flip=True)
     nothing = torch.zeros(1, CHANNELS, 16, 16)
     losses = open_head.loss((nothing,), [sample])
-    # Distances of both persons' joints from their centers' pixels, at 1/4 of the input.
+    # Distances of both persons' keypoints from their centers' pixels, at 1/4 of the
+    # input.
     x, y = (np.concatenate((edge, people[1:])) - [3, 0]).transpose(2, 0, 1) / 4
     pixels = [np.trunc(v.mean(1, keepdims=True)) for v in (x, y)]
     expected = np.mean(abs(x - pixels[0]) + abs(y - pixels[1]))

@@ -261,6 +261,31 @@ def test_initial_weights_over_a_detector_are_noticed(
         train(model, make_images, make_sample, people)
 
 
+def pruned(weights):
+    unused = tuple(f'head.grouping.grouping_modules.{index}.' for index in (0, 1))
+    return {key: w for key, w in weights.items() if not key.startswith(unused)}
+
+
+def test_a_refused_checkpoint_prunes_nothing(build, load):
+    model, whole = build(), build(seed=1).state_dict()
+    assert len(model.head.grouping.grouping_modules) == 3
+    damaged = pruned(whole)
+    del damaged['backbone.conv1.weight']
+    with pytest.raises(CheckpointMismatchError, match='1 missing'):
+        load(model, damaged)
+    assert not model.head.grouping.is_pruned
+    load(model, whole)
+
+
+def test_a_pruned_model_takes_no_whole_checkpoint(build, load):
+    model, whole = build(), build(seed=1).state_dict()
+    load(model, pruned(whole))
+    assert model.head.grouping.is_pruned
+    load(model, pruned(whole))
+    with pytest.raises(CheckpointMismatchError, match='Build the model anew'):
+        load(model, whole)
+
+
 def test_callers_weights_are_left_alone(build):
     weights = detector_of(build())
     keys = list(weights)

@@ -112,7 +112,7 @@ def test_centernet_takes_the_values_of_the_codec():
             own = MODELS.build(dict(head, decoder=dict(codec, **values))).eval()
         for layer in own.detector.final_layers:
             torch.nn.init.normal_(layer.weight)
-        # Boxes of the whole input, so that joints find peaks to snap to.
+        # Boxes of the whole input, so that keypoints find peaks to snap to.
         torch.nn.init.constant_(own.box_branch[-1].bias, 99.0)
         with torch.no_grad():
             poses.append(own.find_poses(features).poses)

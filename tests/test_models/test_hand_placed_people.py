@@ -161,7 +161,7 @@ def test_consistent_mirrored_view_changes_nothing(head):
     expected, _, _ = find(head, features)
     both = torch.cat((features, mirrored(features)))
     poses, output, _ = find(head, both, flip_indices=FLIP_TYPES)
-    assert len(output.attention) == 2
+    assert len(output.attention) == 1
     for field, other in zip(poses, expected, strict=True):
         torch.testing.assert_close(field, other)
 
@@ -192,7 +192,8 @@ def test_half_precision_keeps_coordinates_beyond_256(head, dtype, flip_indices):
     expected, _, _ = find(head, features, flip_indices=flip_indices)
     with torch.autocast('cpu', dtype):
         poses, output, _ = find(head, features, flip_indices=flip_indices)
-    assert output.center.dtype == dtype
+    # Views are merged in single precision.
+    assert output.center.dtype == (dtype if flip_indices is None else torch.float)
     check_poses(expected, person)
     check_poses(poses, person)
     assert torch.equal(poses.keypoints[:, 0], expected.keypoints[:, 0])

@@ -149,6 +149,15 @@ def test_a_variant_trains_and_predicts(
         assert model.head.detector.front.weight.grad.any()
 
 
+def test_a_variant_is_saved_and_loaded(build_variant):
+    parts = tuple(VARIANTS)
+    weights = {k: w + 1 for k, w in build_variant(*parts).state_dict().items()}
+    model = build_variant(*parts)
+    model.load_state_dict(weights)
+    loaded = model.state_dict()
+    assert all(torch.equal(loaded[key], weight) for key, weight in weights.items())
+
+
 def test_an_unknown_type_is_named(build):
     with pytest.raises(KeyError, match='NoSuchGrouping'):
         build({'head.grouping.type': 'NoSuchGrouping'})

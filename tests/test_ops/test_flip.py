@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mirrored view: going there and back changes nothing."""
 
+import pytest
 import torch
 
 from centergroup_mm.ops.candidates import select_candidates
@@ -10,7 +11,7 @@ from centergroup_mm.ops.flip import (
     merge_views,
     mirror_coords,
 )
-from centergroup_mm.structures import Candidates
+from centergroup_mm.structures import Candidates, GroupingOutput
 
 WIDTH = 20
 FLIP = [0, 2, 1]
@@ -83,43 +84,65 @@ def test_original_view_comes_first():
 
 
 class TestMergeViews:
-    """One image, one center, three types of which the last two are a pair."""
+    """One center, three types of which the last two are a pair, two candidates each."""
 
-    original = torch.tensor([[[[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]]]])
-    mirrored = torch.tensor([[[[10.0, 8.0], [11.0, 9.0], [12.0, 4.0]]]])
+    original = torch.arange(18.0).view(1, 1, 3, 6)
+    mirrored = 100 + original
 
-    def merge(self, visibility, mirrored_visibility, center=0.0, mirrored_center=0.0):
-        return merge_views(
+    def merge(self, visibility, center=(0.0, 0.0), average=False):
+        views = GroupingOutput(
             torch.cat((self.original, self.mirrored)),
-            torch.tensor([[visibility], [mirrored_visibility]]),
-            torch.tensor([[center], [mirrored_center]]),
-            FLIP,
-            WIDTH,
+            torch.tensor(visibility)[:, None],
+            torch.tensor(center)[:, None],
         )
+        return merge_views(views, FLIP, average)
 
-    def test_surer_view_gives_the_location(self):
-        # In its own types the mirrored view is surer of 0 and of 2, which is 1 here.
-        coords, _, _ = self.merge([0.0, 1.0, 2.0], [1.0, 1.5, 3.0])
-        assert coords[0, 0].tolist() == [[9, 8], [7, 4], [3, 7]]
-
-    def test_a_tie_goes_to_the_original(self):
-        coords, _, _ = self.merge([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
-        assert torch.equal(coords, self.original)
+    def test_rows_come_from_the_surer_view_in_the_original_frame(self):
+        # Type 0: the original is surer. Type 1 is type 2 of the mirrored view: that is
+        # surer. Type 2 against type 1 of the mirrored view is a tie: the original.
+        merged = self.merge([[2.0, 0.0, 1.0], [1.0, 1.0, 3.0]])
+        expected = self.original.clone()
+        # Its columns too: the candidates of types 1 and 2 change places.
+        expected[0, 0, 1] = self.mirrored[0, 0, 2, [0, 1, 4, 5, 2, 3]]
+        assert torch.equal(merged.attention, expected)
 
     def test_logits_are_averaged_type_by_type(self):
-        _, visibility, center = self.merge([0.0, 1.0, 2.0], [1.0, 2.0, -4.0], 3.0, -1.0)
-        assert visibility[0, 0].tolist() == [0.5, -1.5, 2.0]
-        assert center.tolist() == [[1.0]]
+        merged = self.merge([[0.0, 1.0, 2.0], [1.0, 2.0, -4.0]], (3.0, -1.0))
+        assert merged.visibility[0, 0].tolist() == [0.5, -1.5, 2.0]
+        assert merged.center.tolist() == [[1.0]]
 
-    def test_exchanging_the_views_mirrors_the_result(self):
-        coords = torch.rand(4, 6, 3, 2) * WIDTH
-        visibility, center = torch.randn(4, 6, 3), torch.randn(4, 6)
-        merged = merge_views(coords, visibility, center, FLIP, WIDTH)
-        other = merge_views(
-            coords.roll(2, 0), visibility.roll(2, 0), center.roll(2, 0), FLIP, WIDTH
-        )
-        torch.testing.assert_close(
-            mirror_coords(other[0], WIDTH)[:, :, FLIP], merged[0]
-        )
-        torch.testing.assert_close(other[1][..., FLIP], merged[1])
-        torch.testing.assert_close(other[2], merged[2])
+    def test_average_is_in_the_original_frame(self):
+        merged = self.merge([[2.0, 0.0, 1.0], [1.0, 1.0, 3.0]], average=True)
+        # The mirrored view looks for the original's type 1 with row 2.
+        expected = self.mirrored[0, 0, 2, [0, 1, 4, 5, 2, 3]] + self.original[0, 0, 1]
+        assert torch.equal(merged.attention[0, 0, 1], expected / 2)
+
+    @pytest.mark.parametrize('average', [False, True])
+    def test_exchanging_the_views_mirrors_the_result(self, average):
+        views = random_views()
+        merged = merge_views(views, FLIP, average)
+        rolled = GroupingOutput(*(part.roll(2, 0) for part in views))
+        other = merge_views(rolled, FLIP, average)
+        torch.testing.assert_close(mirror_attention(other.attention), merged.attention)
+        torch.testing.assert_close(other.visibility[..., FLIP], merged.visibility)
+        torch.testing.assert_close(other.center, merged.center)
+        torch.testing.assert_close(merged.attention.sum(-1), torch.ones(2, 5, 3))
+
+    @pytest.mark.parametrize('average', [False, True])
+    def test_views_that_agree_choose_what_each_of_them_would(self, average):
+        views = random_views()
+        attention = views.attention[:2]
+        both = torch.cat((attention, mirror_attention(attention)))
+        merged = merge_views(views._replace(attention=both), FLIP, average)
+        torch.testing.assert_close(merged.attention, attention)
+
+
+def random_views():
+    """Two images in both views, five centers, three types of two candidates."""
+    attention = torch.randn(4, 5, 3, 6).softmax(-1)
+    return GroupingOutput(attention, torch.randn(4, 5, 3), torch.randn(4, 5))
+
+
+def mirror_attention(attention):
+    by_type = attention.unflatten(-1, (3, 2))
+    return by_type[:, :, FLIP][:, :, :, FLIP].flatten(-2)

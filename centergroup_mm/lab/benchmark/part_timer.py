@@ -48,7 +48,6 @@ FUNCTIONS = {
     'take_nearest': 'grouping',
     'most_attended_locations': 'refinement',
     'merge_views': 'refinement',
-    'average_attention': 'refinement',
     'unclaimed_shares': 'refinement',
     'to_instances': 'transfer',
     'aggregate_heatmaps': 'fusion',
