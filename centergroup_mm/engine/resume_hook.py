@@ -69,10 +69,13 @@ class ExactResumeHook(Hook):
 
     ``AtomicCheckpointHook`` saves it: the states of the random generators, which
     dropout and augmentation draw from, and the gradients that wait for the next step
-    if they are accumulated. On a CPU the resumed training is then equal bit for bit to
-    one that was never stopped. Validation leaves no trace in the generators. One that
-    was due at the checkpoint, and was not finished when the training was killed, is
-    made up for.
+    if they are accumulated. On a CPU a training by iterations, as all configs here, is
+    then equal bit for bit to one that was never stopped. Validation leaves no trace in
+    the generators. One that was due at the checkpoint, and was not finished when the
+    training was killed, is made up for.
+
+    A training by epochs goes on with the states of the main process at the start of an
+    epoch; data workers that stay alive draw others, and no validation is made up for.
     """
 
     # Behind DataLoadingHook, which makes the batches.
