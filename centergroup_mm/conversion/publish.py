@@ -29,8 +29,10 @@ REQUIRED_PREFIXES = ('backbone.', 'head.detector.')
 KNOWN_PREFIXES = (
     *REQUIRED_PREFIXES,
     'data_preprocessor.',
+    'neck.',
     'head.tokenizer.',
     'head.grouping.',
+    'head.score.',
     'head.offset_branch.',
     'head.box_branch.',
 )
