@@ -194,7 +194,11 @@ def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
     model = revert_sync_batchnorm(build_pose_estimator(config.model))
     # What the host's init_model does, keeping what was read: a file is read once.
     loaded = load_checkpoint(model, str(checkpoint), map_location='cpu')
-    weights = loaded.get('state_dict', loaded)
+    # Of a model on several devices it drops the prefix in loading, but not in these.
+    weights = {
+        key.removeprefix('module.'): weight
+        for key, weight in loaded.get('state_dict', loaded).items()
+    }
     if not holds_grouping(model.state_dict(), weights, model.detector_parts()):
         raise CheckpointMismatchError(
             f'{Path(str(checkpoint)).name} holds a detector alone; its poses would be '

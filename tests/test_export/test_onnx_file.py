@@ -136,6 +136,21 @@ def test_a_detector_alone_is_refused(tiny, tmp_path, monkeypatch):
         export_onnx(tiny.config, tmp_path / 'detector.pth', tmp_path / 'x.onnx')
 
 
+def test_the_prefix_of_a_wrapper_is_dropped(write_model, tmp_path):
+    """The host drops it while loading, but returns the names of the file."""
+    written = write_model('centergroup_tiny')
+    config = Config.fromfile(written.config)
+    weights = torch.load(written.checkpoint, weights_only=True)['state_dict']
+    wrapped = {f'module.{key}': weight for key, weight in weights.items()}
+    torch.save(dict(state_dict=wrapped), tmp_path / 'wrapped.pth')
+    loaded = onnx_file.load_whole(config, tmp_path / 'wrapped.pth').state_dict()
+    assert all(torch.equal(loaded[key], weight) for key, weight in weights.items())
+    part = {key: w for key, w in wrapped.items() if 'head.grouping' not in key}
+    torch.save(dict(state_dict=part), tmp_path / 'part.pth')
+    with pytest.raises(CheckpointMismatchError, match='missing'):
+        onnx_file.load_whole(config, tmp_path / 'part.pth')
+
+
 def test_a_checkpoint_is_read_once(tiny, tmp_path):
     """As often as it takes to read one; an audit hook cannot be taken back."""
     path = shutil.copy(tiny.checkpoint, tmp_path / 'model.pth')
