@@ -26,7 +26,9 @@ from torch import nn
 from torch.export import Dim
 
 from ..files import check_free, write_together
+from ..models import CenterGroupHead
 from ..models.checkpoints import CheckpointMismatchError, holds_grouping
+from ..models.nearest import groups_by_distance
 from ..runtime import ImageError, read_image
 from ..runtime.description import INPUTS, OUTPUTS
 from ..runtime.media import find_sources
@@ -184,7 +186,8 @@ def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
 
     Raises:
         CheckpointMismatchError: If the checkpoint is not the whole model.
-        ValueError: If the model is not bottom-up, or its keypoint types are not said.
+        ValueError: If the model is not bottom-up, its config groups by distance, or
+            its keypoint types are not said.
     """
     if config.get('data_mode', 'bottomup') != 'bottomup':
         raise ValueError(f'{config.filename} is not of a bottom-up model.')
@@ -192,6 +195,11 @@ def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
     config.model.channels_last = False
     init_default_scope(config.get('default_scope', 'mmpose'))
     model = revert_sync_batchnorm(build_pose_estimator(config.model))
+    if isinstance(model.head, CenterGroupHead) and groups_by_distance(model.test_cfg):
+        raise ValueError(
+            f"{config.filename} has model.test_cfg.grouping='nearest', but a file "
+            'groups by attention. Leave it out of the config that is exported.'
+        )
     # What the host's init_model does, keeping what was read: a file is read once.
     loaded = load_checkpoint(model, str(checkpoint), map_location='cpu')
     # Of a model on several devices it drops the prefix in loading, but not in these.

@@ -11,9 +11,12 @@ import onnxruntime
 import pytest
 import torch
 from mmengine.config import Config
+from mmpose.apis import inference_bottomup, init_model
 
 from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.export import VerificationError, export_onnx, onnx_file
+from centergroup_mm.export.graph import PosesFromPixels
+from centergroup_mm.export.runners import run_torch
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 from centergroup_mm.runtime.description import KEY
 from centergroup_mm.version import __version__
@@ -200,6 +203,42 @@ def test_a_method_that_groups_outside_of_the_network_is_refused(write_model, tmp
     written = write_model('higherhrnet_tiny')
     with pytest.raises(ValueError, match='outside of the network'):
         export_onnx(written.config, written.checkpoint, tmp_path / 'x.onnx')
+
+
+@pytest.mark.parametrize(
+    ('grouping', 'message'),
+    [('nearest', r"model\.py has .*grouping='nearest', .* Leave"), ('odd', 'odd')],
+)
+def test_grouping_by_distance_is_no_export_by_attention(
+    write_model, tmp_path, monkeypatch, grouping, message
+):
+    monkeypatch.setattr(onnx_file, 'to_onnx', never)
+    settings = {'model.test_cfg.grouping': grouping}
+    written = write_model('centergroup_tiny', settings)
+    with pytest.raises(ValueError, match=message) as raised:
+        export_onnx(written.config, written.checkpoint, tmp_path / 'x.onnx')
+    assert '\n' not in str(raised.value)
+
+
+def test_the_head_that_groups_by_distance_does_so_in_the_graph(write_model):
+    """The former name of that grouping, which is a part of the network."""
+    found = []
+    for name in ('CenterGroupHead', 'NearestKeypointHead'):
+        settings = {'model.head.type': name, 'model.test_cfg.flip_test': False}
+        written = write_model('centergroup_tiny', settings)
+        config = Config.fromfile(written.config)
+        graph = PosesFromPixels(onnx_file.load_whole(config, written.checkpoint)).eval()
+        images = np.random.default_rng(0).integers(0, 256, (1, 3, 192, 192), np.uint8)
+        inside = np.ones((1, 1, 192, 192), bool)
+        keypoints, _, scores, valid = run_torch(graph, images, inside)
+        model = init_model(config, str(written.checkpoint), device='cpu')
+        (sample,) = inference_bottomup(model, images[0].transpose(1, 2, 0)[..., ::-1])
+        np.testing.assert_allclose(
+            keypoints[0][valid[0]], sample.pred_instances.keypoints, atol=1e-3
+        )
+        found.append((keypoints, scores))
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert np.abs(found[0][0] - found[1][0]).max() > 8
 
 
 def test_the_tool_says_what_is_wrong_in_a_line(run_cli, repo_root, tmp_path):
