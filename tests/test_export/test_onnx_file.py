@@ -16,6 +16,8 @@ from mmpose.apis import inference_bottomup, init_model
 from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.export import VerificationError, export_onnx, onnx_file
 from centergroup_mm.export.graph import PosesFromPixels
+from centergroup_mm.export.loading import load_whole
+from centergroup_mm.export.recording import SCOPES
 from centergroup_mm.export.runners import run_torch
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 from centergroup_mm.runtime.description import KEY
@@ -77,7 +79,7 @@ def test_the_file_says_nothing_of_the_machine_that_made_it(proto, tiny, repo_roo
     assert str(repo_root).encode() not in tiny.file.read_bytes()
     assert b'site-packages' not in tiny.file.read_bytes()
     keys = {entry.key for node in proto.graph.node for entry in node.metadata_props}
-    assert keys == {onnx_file.SCOPES}
+    assert keys == {SCOPES}
 
 
 def test_the_report_holds_what_was_compared(tiny):
@@ -146,12 +148,12 @@ def test_the_prefix_of_a_wrapper_is_dropped(write_model, tmp_path):
     weights = torch.load(written.checkpoint, weights_only=True)['state_dict']
     wrapped = {f'module.{key}': weight for key, weight in weights.items()}
     torch.save(dict(state_dict=wrapped), tmp_path / 'wrapped.pth')
-    loaded = onnx_file.load_whole(config, tmp_path / 'wrapped.pth').state_dict()
+    loaded = load_whole(config, tmp_path / 'wrapped.pth').state_dict()
     assert all(torch.equal(loaded[key], weight) for key, weight in weights.items())
     part = {key: w for key, w in wrapped.items() if 'head.grouping' not in key}
     torch.save(dict(state_dict=part), tmp_path / 'part.pth')
     with pytest.raises(CheckpointMismatchError, match='missing'):
-        onnx_file.load_whole(config, tmp_path / 'part.pth')
+        load_whole(config, tmp_path / 'part.pth')
 
 
 def test_a_checkpoint_is_read_once(tiny, tmp_path):
@@ -167,22 +169,22 @@ def test_a_checkpoint_is_read_once(tiny, tmp_path):
     read_checkpoint(path)
     once = len(opened)
     assert once > 0
-    onnx_file.load_whole(Config.fromfile(tiny.config), path)
+    load_whole(Config.fromfile(tiny.config), path)
     assert len(opened) == 2 * once
 
 
 def test_the_names_of_the_types_come_from_the_checkpoint_first(tiny, tmp_path):
     content = torch.load(tiny.checkpoint, weights_only=True)
     config = Config.fromfile(tiny.config)
-    coco = onnx_file.load_whole(config, tiny.checkpoint).dataset_meta
+    coco = load_whole(config, tiny.checkpoint).dataset_meta
     content['meta'] = dict(dataset_meta={**coco, 'dataset_name': 'by hand'})
     torch.save(content, tmp_path / 'own.pth')
-    own = onnx_file.load_whole(config, tmp_path / 'own.pth')
+    own = load_whole(config, tmp_path / 'own.pth')
     assert own.dataset_meta['dataset_name'] == 'by hand'
     assert not own.training
     config.pop('train_dataloader')
     with pytest.raises(ValueError, match='train_dataloader'):
-        onnx_file.load_whole(config, tiny.checkpoint)
+        load_whole(config, tiny.checkpoint)
 
 
 def test_a_graph_that_finds_other_poses_is_not_written(tiny, tmp_path, monkeypatch):
@@ -227,7 +229,7 @@ def test_the_head_that_groups_by_distance_does_so_in_the_graph(write_model):
         settings = {'model.head.type': name, 'model.test_cfg.flip_test': False}
         written = write_model('centergroup_tiny', settings)
         config = Config.fromfile(written.config)
-        graph = PosesFromPixels(onnx_file.load_whole(config, written.checkpoint)).eval()
+        graph = PosesFromPixels(load_whole(config, written.checkpoint)).eval()
         images = np.random.default_rng(0).integers(0, 256, (1, 3, 192, 192), np.uint8)
         inside = np.ones((1, 1, 192, 192), bool)
         keypoints, _, scores, valid = run_torch(graph, images, inside)
@@ -298,9 +300,9 @@ def test_rtmlib_runs_a_model_unchanged(write_model):
     padded = np.zeros((1, 3, 192, 256), np.uint8)
     padded[0, :, :150] = image[..., ::-1].transpose(2, 0, 1)
     config = Config.fromfile(written.config)
-    model = onnx_file.load_whole(config, written.checkpoint)
-    points, point_scores, own, valid = onnx_file.run_torch(
-        onnx_file.PosesFromPixels(model).eval(), padded, inside
+    model = load_whole(config, written.checkpoint)
+    points, point_scores, own, valid = run_torch(
+        PosesFromPixels(model).eval(), padded, inside
     )
     order = np.argsort(-own[0][valid[0]], kind='stable')
     np.testing.assert_allclose(keypoints, points[0][valid[0]][order], atol=0.05)
