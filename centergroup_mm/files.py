@@ -36,7 +36,11 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
 def write_together(
     files: Mapping[Path, bytes | memoryview], overwrite: bool = True
 ) -> None:
-    """Write several files, or none of them if one cannot be written.
+    """Write several files, of which none changes if one cannot be written.
+
+    They are written beside their places, then renamed one by one in the order of
+    ``files``. Where that is cut short, those before are new and those after are as they
+    were: a file that says that the others are whole comes last.
 
     Args:
         files (Mapping[Path, bytes | memoryview]): What they shall hold.
@@ -44,7 +48,7 @@ def write_together(
 
     Raises:
         FileExistsError: If one is there and may not be replaced.
-        OSError: If one cannot be written.
+        OSError: If one cannot be written, or renamed into place.
     """
     check_free(files, overwrite)
     partial = {path: _partial(path) for path in files}

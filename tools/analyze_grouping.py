@@ -49,6 +49,28 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         default=[],
         help='key=value pairs that replace values of the config',
     )
+    add_arguments_without_config(parser)
+    args = parser.parse_args(argv)
+    if args.worst < 0:
+        parser.error(f'--worst is {args.worst}, less than 0')
+    if args.pose_thr is not None and math.isnan(args.pose_thr):
+        parser.error('--pose-thr is no number')
+    if args.images is not None and not args.images.is_dir():
+        parser.error(f'--images {args.images} is no folder')
+    for option in args.cfg_options:
+        if '=' not in option:
+            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
+    if args.config is None and (args.results is None or args.ann_file is None):
+        parser.error('give CONFIG CHECKPOINT, or --results with CONFIG or --ann-file')
+    if args.config is not None and (args.checkpoint is None) == (args.results is None):
+        parser.error('with CONFIG give either CHECKPOINT or --results')
+    if args.config is not None and args.ann_file is not None:
+        parser.error('--ann-file goes without CONFIG, which names its own')
+    return args
+
+
+def add_arguments_without_config(parser: argparse.ArgumentParser) -> None:
+    """What a config says otherwise."""
     alone = parser.add_argument_group('without a config')
     alone.add_argument('--ann-file', type=Path, help="annotations in COCO's format")
     alone.add_argument(
@@ -71,23 +93,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         action='store_true',
         help='take several categories with the same keypoints as one',
     )
-    args = parser.parse_args(argv)
-    if args.worst < 0:
-        parser.error(f'--worst is {args.worst}, less than 0')
-    if args.pose_thr is not None and math.isnan(args.pose_thr):
-        parser.error('--pose-thr is no number')
-    if args.images is not None and not args.images.is_dir():
-        parser.error(f'--images {args.images} is no folder')
-    for option in args.cfg_options:
-        if '=' not in option:
-            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
-    if args.config is None and (args.results is None or args.ann_file is None):
-        parser.error('give CONFIG CHECKPOINT, or --results with CONFIG or --ann-file')
-    if args.config is not None and (args.checkpoint is None) == (args.results is None):
-        parser.error('with CONFIG give either CHECKPOINT or --results')
-    if args.config is not None and args.ann_file is not None:
-        parser.error('--ann-file goes without CONFIG, which names its own')
-    return args
 
 
 def main(argv: list[str] | None = None) -> int:

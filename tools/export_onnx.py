@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 
-def main(argv: list[str] | None = None) -> int:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config of CenterGroup or CenterNet')
     parser.add_argument('checkpoint', help='all weights of that model, path or URL')
@@ -44,7 +44,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         '--overwrite', action='store_true', help='replace files that are there'
     )
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
 
     from centergroup_mm.lab.command_line import run_tool
 

@@ -53,6 +53,29 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         required=True,
         help='a folder, or the file (.png, .jpg, .mp4) of a single input',
     )
+    add_look(parser)
+    parser.add_argument('--device', help='default: cuda:0 if there is one, else cpu')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        help='key=value pairs that replace values of every config',
+    )
+    args = parser.parse_args(argv)
+    for title, *_ in args.model:
+        if not title.isascii():
+            parser.error(f'title {title!r}: only ASCII can be written into pictures')
+    for option in args.cfg_options:
+        if '=' not in option:
+            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
+    if not 0 <= args.fade <= 1:
+        parser.error(f'--fade is {args.fade}, not from 0 to 1')
+    return args
+
+
+def add_look(parser: argparse.ArgumentParser) -> None:
+    """Arguments on what the pictures show."""
     parser.add_argument(
         '--show',
         nargs='+',
@@ -86,24 +109,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='share of white in the image under connections and candidates, 0 to 1; '
         'default: %(default)s',
     )
-    parser.add_argument('--device', help='default: cuda:0 if there is one, else cpu')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        help='key=value pairs that replace values of every config',
-    )
-    args = parser.parse_args(argv)
-    for title, *_ in args.model:
-        if not title.isascii():
-            parser.error(f'title {title!r}: only ASCII can be written into pictures')
-    for option in args.cfg_options:
-        if '=' not in option:
-            parser.error(f'--cfg-options: {option!r} is not of the form key=value')
-    if not 0 <= args.fade <= 1:
-        parser.error(f'--fade is {args.fade}, not from 0 to 1')
-    return args
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -55,21 +55,7 @@ def download(
         CheckpointFileError: If it cannot be downloaded in time, is too large, breaks
             off, or has another hash than its name states.
     """
-    shown_url = shown_name(url)
-    try:
-        name = Path(unquote(urlparse(url).path)).name
-    except ValueError:
-        name = ''
-    if not url.startswith(URL_PREFIXES) or not name:
-        raise CheckpointFileError(
-            f'{shown_url} names no file of the web. Check the address: expected '
-            'http://... or https://...'
-        )
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        raise CheckpointFileError(
-            f'{shown_url[:100]}... names a file of more than {_LONGEST_NAME} bytes. '
-            'Download it by other means and give its path.'
-        )
+    shown_url, name = shown_name(url), _file_name(url)
     target, stated = folder / name, hash_in_name(name)
     if target.is_file() and (not stated or _digest(target).startswith(stated)):
         return target
@@ -96,6 +82,30 @@ def download(
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def _file_name(url: str) -> str:
+    """Name of the file that an address is of.
+
+    Raises:
+        CheckpointFileError: If it is of none, or of one with too long a name.
+    """
+    shown_url = shown_name(url)
+    try:
+        name = Path(unquote(urlparse(url).path)).name
+    except ValueError:
+        name = ''
+    if not url.startswith(URL_PREFIXES) or not name:
+        raise CheckpointFileError(
+            f'{shown_url} names no file of the web. Check the address: expected '
+            'http://... or https://...'
+        )
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise CheckpointFileError(
+            f'{shown_url[:100]}... names a file of more than {_LONGEST_NAME} bytes. '
+            'Download it by other means and give its path.'
+        )
+    return name
 
 
 def _digest(path: Path) -> str:

@@ -33,24 +33,9 @@ def as_one_category(content: dict, path: str) -> tuple[dict, str]:
         key=lambda category: category['id'],
     )
     first = merged[0]
-    for category in merged[1:]:
-        if (category.get('keypoints') or []) != (first.get('keypoints') or []):
-            raise ValueError(
-                f'{path}: the categories {first["id"]} ({first.get("name")!r}) and '
-                f'{category["id"]} ({category.get("name")!r}) cannot be merged: their '
-                '"keypoints" differ. Expected the same names in the same order; give '
-                '"keypoints" only to categories of the same types.'
-            )
-    listed = {category['id'] for category in categories}
     annotations = content.get('annotations', [])
-    for annotation in annotations:
-        if annotation.get('category_id') not in listed:
-            raise ValueError(
-                f'{path}: annotation {annotation.get("id")!r} has the category_id '
-                f'{annotation.get("category_id")!r}, which "categories" does not list; '
-                f'expected one of {short_repr(sorted(listed))}. List it there, with '
-                'its "keypoints".'
-            )
+    _check_names(merged, path)
+    _check_listed(annotations, categories, path)
     one = {**first, 'name': f'{first.get("name")} and {len(ids) - 1} more'}
     remark = (
         f'{path}: its {len(ids)} categories with keypoints are taken and evaluated as '
@@ -68,3 +53,29 @@ def as_one_category(content: dict, path: str) -> tuple[dict, str]:
         ],
     }
     return merged_content, remark
+
+
+def _check_names(merged: list[dict], path: str) -> None:
+    """Refuse to merge categories whose keypoints differ."""
+    first = merged[0]
+    for category in merged[1:]:
+        if (category.get('keypoints') or []) != (first.get('keypoints') or []):
+            raise ValueError(
+                f'{path}: the categories {first["id"]} ({first.get("name")!r}) and '
+                f'{category["id"]} ({category.get("name")!r}) cannot be merged: their '
+                '"keypoints" differ. Expected the same names in the same order; give '
+                '"keypoints" only to categories of the same types.'
+            )
+
+
+def _check_listed(annotations: list[dict], categories: list[dict], path: str) -> None:
+    """Refuse annotations of a category that the file does not list."""
+    listed = {category['id'] for category in categories}
+    for annotation in annotations:
+        if annotation.get('category_id') not in listed:
+            raise ValueError(
+                f'{path}: annotation {annotation.get("id")!r} has the category_id '
+                f'{annotation.get("category_id")!r}, which "categories" does not list; '
+                f'expected one of {short_repr(sorted(listed))}. List it there, with '
+                'its "keypoints".'
+            )

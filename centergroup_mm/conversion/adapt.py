@@ -17,6 +17,7 @@ from torch import Tensor
 from ..files import write_together
 from .content import checkpoint_bytes
 from .type_rows import find_rule, heatmap_types
+from .weights import WRAPPER_PREFIX
 
 TOKENIZER_STATISTICS = re.compile(r'head\.tokenizer\..*\.running_(mean|var)')
 
@@ -112,7 +113,7 @@ def adapt_checkpoint(
     )
     types = _types_of(checkpoint, str(source))
     weights = {
-        key.removeprefix('module.'): weight
+        key.removeprefix(WRAPPER_PREFIX): weight
         for key, weight in checkpoint['state_dict'].items()
     }
     dataset_meta = dataset_meta_from_config(config, 'train')

@@ -20,22 +20,27 @@ from ..checkpoint_files import (
 from ..files import write_together
 from ..texts import shown
 from .content import checkpoint_bytes, plain
-from .weights import describe_infinite, in_own_memory, read_source
+from .weights import (
+    SHOWN,
+    WRAPPER_PREFIX,
+    describe_infinite,
+    in_own_memory,
+    read_source,
+)
 
 GROUPING_MODULE = re.compile(r'head\.grouping\.grouping_modules\.(\d+)\.')
-# Left in the names when a training ran on several devices.
-WRAPPER_PREFIX = 'module.'
 REQUIRED_PREFIXES = ('backbone.', 'head.detector.')
 KNOWN_PREFIXES = (
     *REQUIRED_PREFIXES,
     'data_preprocessor.',
+    'neck.',
     'head.tokenizer.',
     'head.grouping.',
+    'head.score.',
     'head.offset_branch.',
     'head.box_branch.',
 )
 SUFFIXES = {'torch': '.pth', 'safetensors': '.safetensors'}
-SHOWN = 5
 # Weights may share a memory, but not to become much larger than their file.
 LARGEST_MULTIPLE = 2
 

@@ -19,7 +19,10 @@ from ..checkpoint_files import (
     shown_name,
 )
 
+# Names of weights that a message lists.
 SHOWN = 5
+# Left in the names when a training ran on several devices.
+WRAPPER_PREFIX = 'module.'
 
 
 def read_weights(source: str | Path) -> dict[str, Tensor]:

@@ -1,38 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing a model as one ONNX file, from pixels to poses."""
 
-import io
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
-from mmpose.apis.inference import dataset_meta_from_config
-from mmpose.models import build_pose_estimator
-from torch import nn
-from torch.export import Dim
 
 from ..files import check_free, write_together
-from ..models.checkpoints import CheckpointMismatchError, holds_grouping
 from ..runtime import ImageError, read_image
-from ..runtime.description import INPUTS, OUTPUTS
+from ..runtime.description import Description
 from ..runtime.media import find_sources
-from . import rtmo_layout
 from .description import describe, properties, smallest_side
 from .graph import PosesFromPixels
+from .loading import load_whole
+from .recording import OPSET, to_onnx
 from .runners import run_torch, session_runner
 from .verification import (
     HALF,
@@ -45,13 +34,7 @@ from .verification import (
     verify,
 )
 
-# Written out: with 23 there is an Attention node that ONNX Runtime refuses, with lower
-# ones than torch's default more runtimes can read it.
-OPSET = 18
 LAYOUTS = ('poses', 'rtmo')
-EXAMPLE_BATCH = 2
-# Under this name the exporter notes the modules that a node lies in, outermost first.
-SCOPES = 'pkg.torch.onnx.name_scopes'
 # That are compared: as many as the batches hold.
 MAX_PICTURES = 7
 
@@ -114,10 +97,50 @@ def export_onnx(
     if layout not in LAYOUTS:
         raise ValueError(f'Expected a layout of {LAYOUTS}, got {layout!r}.')
     target = Path(target)
-    draw = partial(from_pictures, _read(pictures)) if pictures else example
     report = target.with_suffix('.report.json')
+    images = _read(pictures) if pictures else []
     check_free((target, report), overwrite)
-    config = Config.fromfile(str(config))
+    plan = _prepare(config, checkpoint, flip_test, half, license_of_weights)
+    known = plan.description
+    tell('Recording the graph, which takes one to five minutes.')
+    content = to_onnx(
+        plan.graph, plan.smallest, known.size_factor, properties(known), layout
+    )
+    tell('Comparing poses with those of torch.')
+    facts = dict(
+        model=target.name,
+        config=Path(str(config)).name,
+        checkpoint=Path(str(checkpoint)).name,
+        **_verify(plan, content, layout, images),
+    )
+    text = json.dumps(facts, indent=2) + '\n'
+    write_together({target: content, report: text.encode()}, overwrite)
+    return Export(target, report, facts)
+
+
+class _Plan(NamedTuple):
+    """What is recorded.
+
+    Attributes:
+        graph (PosesFromPixels): Of the model.
+        description (Description): Of the file.
+        smallest (int): Side of the smallest input.
+    """
+
+    graph: PosesFromPixels
+    description: Description
+    smallest: int
+
+
+def _prepare(
+    config_file: str | Path,
+    checkpoint: str | Path,
+    flip_test: bool,
+    half: bool,
+    license_of_weights: str | None,
+) -> _Plan:
+    """Build what is recorded; arguments and errors are those of :func:`export_onnx`."""
+    config = Config.fromfile(str(config_file))
     model = load_whole(config, checkpoint)
     description = describe(model, config, flip_test, half, license_of_weights)
     flip_indices = description.flip_indices if flip_test else None
@@ -130,33 +153,42 @@ def export_onnx(
             f'{config.filename} makes smaller ones ({description.input_side}). '
             'Enlarge its input_size.'
         )
-    tell('Recording the graph, which takes one to five minutes.')
-    content = to_onnx(
-        graph, smallest, description.size_factor, properties(description), layout
-    )
-    limits = HALF if half else SINGLE
+    return _Plan(graph, description, smallest)
+
+
+def _verify(
+    plan: _Plan, content: bytes, layout: str, pictures: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """Compare a file's content with the model that it was made of.
+
+    Args:
+        plan (_Plan): The model.
+        content (bytes): Of the file.
+        layout (str): Of ``LAYOUTS``.
+        pictures (Sequence[np.ndarray]): uint8 (H, W, 3), RGB, to compare on; if there
+            are none, pictures at random.
+
+    Returns:
+        dict: What the report says of the file and of the comparison.
+
+    Raises:
+        VerificationError: If the content finds other poses.
+    """
+    known = plan.description
+    limits = HALF if known.half else SINGLE
     if pictures:
         limits = limits._replace(score=max(limits.score, PICTURES_SCORE))
-    tell('Comparing poses with those of torch.')
+    # As large as in testing, or people in pictures are too small to be found.
+    smallest = known.input_side if pictures else plan.smallest
     checked = verify(
-        partial(run_torch, graph),
+        partial(run_torch, plan.graph),
         session_runner(content, layout),
-        list(
-            cases(
-                # As large as in testing, or people in them are too small to be found.
-                description.input_side if pictures else smallest,
-                description.size_factor,
-                description.input_side,
-            )
-        ),
+        list(cases(smallest, known.size_factor, known.input_side)),
         limits,
-        draw,
+        partial(from_pictures, pictures) if pictures else example,
     )
-    facts = dict(
-        model=target.name,
-        config=Path(config.filename).name,
-        checkpoint=Path(str(checkpoint)).name,
-        description=description.as_dict(),
+    return dict(
+        description=known.as_dict(),
         layout=layout,
         opset=OPSET,
         versions={m.__name__: m.__version__ for m in (torch, onnx, onnxruntime)},
@@ -164,9 +196,6 @@ def export_onnx(
         limits=limits._asdict(),
         verified=as_rows(checked),
     )
-    text = json.dumps(facts, indent=2) + '\n'
-    write_together({target: content, report: text.encode()}, overwrite)
-    return Export(target, report, facts)
 
 
 def _read(pictures: Sequence[str | Path]) -> list[np.ndarray]:
@@ -177,111 +206,3 @@ def _read(pictures: Sequence[str | Path]) -> list[np.ndarray]:
         raise ImageError(f'There is no image in {", ".join(map(str, pictures))}.')
     images = [read_image(path)[..., ::-1] for path in paths[:MAX_PICTURES]]
     return [np.ascontiguousarray(image) for image in images]
-
-
-def load_whole(config: Config, checkpoint: str | Path) -> nn.Module:
-    """The model with all of its weights, on the CPU, as it is exported.
-
-    Raises:
-        CheckpointMismatchError: If the checkpoint is not the whole model.
-        ValueError: If the model is not bottom-up, or its keypoint types are not said.
-    """
-    if config.get('data_mode', 'bottomup') != 'bottomup':
-        raise ValueError(f'{config.filename} is not of a bottom-up model.')
-    # Exporters write what they see: weights channel by channel, as ONNX has them.
-    config.model.channels_last = False
-    init_default_scope(config.get('default_scope', 'mmpose'))
-    model = revert_sync_batchnorm(build_pose_estimator(config.model))
-    # What the host's init_model does, keeping what was read: a file is read once.
-    loaded = load_checkpoint(model, str(checkpoint), map_location='cpu')
-    weights = loaded.get('state_dict', loaded)
-    if not holds_grouping(model.state_dict(), weights, model.detector_parts()):
-        raise CheckpointMismatchError(
-            f'{Path(str(checkpoint)).name} holds a detector alone; its poses would be '
-            'chance. Expected all weights of the model.'
-        )
-    meta = loaded.get('meta', {}).get('dataset_meta')
-    model.dataset_meta = meta or dataset_meta_from_config(config, 'train')
-    if model.dataset_meta is None:
-        raise ValueError(
-            f'Neither {Path(str(checkpoint)).name} nor {config.filename} says what the '
-            'keypoint types are. Set the dataset of train_dataloader in the config.'
-        )
-    return model.eval()
-
-
-def to_onnx(
-    graph: nn.Module,
-    smallest: int,
-    factor: int,
-    metadata: dict[str, str],
-    layout: str = 'poses',
-) -> bytes:
-    """The content of an ONNX file with any batch, height and width.
-
-    Args:
-        graph (nn.Module): See :class:`PosesFromPixels`.
-        smallest (int): Side of the smallest input.
-        factor (int): Sides are multiples of it.
-        metadata (dict[str, str]): Goes into the file.
-        layout (str): Of ``LAYOUTS``.
-    """
-    least = smallest // factor
-    batch = Dim('batch')
-    rows, columns = Dim('rows', min=least), Dim('columns', min=least)
-    shape = {0: batch, 2: factor * rows, 3: factor * columns}
-    # Not square: equal sides would be taken for the same size.
-    inputs = example(EXAMPLE_BATCH, smallest + factor, smallest + 2 * factor, seed=0)
-    names, outputs = INPUTS, OUTPUTS
-    if layout == 'rtmo':
-        graph = rtmo_layout.RtmoLayout(graph).eval()
-        inputs = (rtmo_layout.to_input(*inputs),)
-        names, outputs = rtmo_layout.INPUTS, rtmo_layout.OUTPUTS
-    with torch.no_grad(), _quiet():
-        program = torch.onnx.export(
-            graph,
-            tuple(torch.from_numpy(array) for array in inputs),
-            dynamo=True,
-            opset_version=OPSET,
-            dynamic_shapes=(shape,) * len(names),
-            input_names=list(names),
-            output_names=list(outputs),
-            external_data=False,
-            verbose=False,
-        )
-    proto = program.model_proto
-    onnx.helper.set_model_props(proto, metadata)
-    _forget_origins(proto)
-    stream = io.BytesIO()
-    onnx.save(proto, stream)
-    return stream.getvalue()
-
-
-def _forget_origins(proto: onnx.ModelProto) -> None:
-    """Take out where each node comes from: source lines, paths of this machine.
-
-    The modules that a node lies in stay, which profiles are read by.
-    """
-    for node in proto.graph.node:
-        kept = [entry for entry in node.metadata_props if entry.key == SCOPES]
-        kept = {entry.key: entry.value for entry in kept}
-        del node.metadata_props[:]
-        for key, value in kept.items():
-            node.metadata_props.add(key=key, value=value)
-        node.doc_string = ''
-    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        del value.metadata_props[:]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back the exporter's remarks on its own steps; errors are still raised."""
-    logger = logging.getLogger('onnxscript')
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        logger.setLevel(level)

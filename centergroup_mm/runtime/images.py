@@ -53,9 +53,9 @@ def as_color(image: np.ndarray, name: str = 'The image') -> np.ndarray:
     """An image array as uint8 (H, W, 3).
 
     Args:
-        image (np.ndarray): uint8 or uint16 (H, W), (H, W, 1), BGR (H, W, 3) or BGR with
-            opacity (H, W, 4), which is dropped. Of 16 bits the upper eight are kept, as
-            of files.
+        image (np.ndarray): uint8 or uint16 (H, W), (H, W, 1), color (H, W, 3) or color
+            with opacity (H, W, 4), which is dropped; the channel order is kept. Of 16
+            bits the upper eight are kept, as of files.
         name (str): For messages.
 
     Raises:
@@ -77,9 +77,9 @@ def as_color(image: np.ndarray, name: str = 'The image') -> np.ndarray:
         image = (image >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ImageError(
-            f'{name} is an array of dtype {image.dtype}; expected uint8 with values of '
-            '0 to 255. Convert values of 0 to 1 by '
-            "(255 * image).round().astype('uint8')."
+            f'{name} is an array of dtype {image.dtype} and shape {shape}; expected '
+            'uint8 with values of 0 to 255, or uint16 with values of 0 to 65535. '
+            "Convert values of 0 to 1 by (255 * image).round().astype('uint8')."
         )
     if len(shape) == 2 or shape[2] == 1:
         return np.repeat(image.reshape(*shape[:2], 1), 3, axis=2)

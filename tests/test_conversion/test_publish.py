@@ -163,7 +163,7 @@ def unfit_weights():
         weights['head.detector.final_layers.0.bias'][0] = np.nan
 
     def of_another_model(weights):
-        weights['neck.conv.weight'] = torch.zeros(1)
+        weights['classifier.weight'] = torch.zeros(1)
 
     def without_detector(weights):
         for key in [key for key in weights if key.startswith('head.detector.')]:
@@ -174,7 +174,7 @@ def unfit_weights():
 
     return {
         'infinite': (infinite, r'2 of \d+ weights that are not finite .*bn1\.bias'),
-        'of another model': (of_another_model, r"another model \(unknown: 'neck"),
+        'of another model': (of_another_model, r"another model \(unknown: 'classifier"),
         'without detector': (without_detector, r'missing: head\.detector\.\*'),
         'repeated': (repeated, 'repeat a few numbers'),
     }
@@ -198,6 +198,17 @@ def test_wrapper_prefix_is_dropped(tmp_path, trained):
     torch.save(content, tmp_path / 'wrapped.pth')
     wrapped = publish_checkpoint(tmp_path / 'wrapped.pth', tmp_path / 'a.pth')
     assert wrapped == publish_checkpoint(trained[1], tmp_path / 'a.pth')
+
+
+def test_a_neck_and_a_score_of_ones_own_are_published(tmp_path, trained):
+    """As docs/backbones.md has them."""
+    content = torch.load(trained[1], weights_only=False)
+    own = {f'{name}.weight': torch.ones(2) for name in ('neck.conv', 'head.score.mlp')}
+    content['state_dict'] |= own
+    torch.save(content, tmp_path / 'own.pth')
+    published = publish_checkpoint(tmp_path / 'own.pth', tmp_path / 'a.pth')
+    weights = torch.load(published, weights_only=True)['state_dict']
+    assert own.keys() <= weights.keys()
 
 
 @pytest.mark.parametrize('target', ['.', ''])

@@ -15,7 +15,7 @@ from centergroup_mm.engine import AtomicCheckpointHook
 from centergroup_mm.engine.atomic_backend import AtomicLocalBackend
 from centergroup_mm.engine.checkpoint_folder import named_checkpoint
 from centergroup_mm.engine.checkpoint_hook import is_whole
-from centergroup_mm.files import write_atomically
+from centergroup_mm.files import write_atomically, write_together
 from centergroup_mm.folder_lock import FolderInUse, FolderLock
 
 from .one_number import make_runner
@@ -379,3 +379,12 @@ def test_failed_write_leaves_the_former_content(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b'former'
     assert os.listdir(tmp_path) == ['file']
+
+
+def test_one_of_several_that_cannot_be_written_changes_none(tmp_path):
+    first, second = tmp_path / 'first', tmp_path / 'file' / 'second'
+    write_together({first: b'former', second.parent: b'no folder'})
+    with pytest.raises(OSError):
+        write_together({first: b'new', second: b'new'})
+    assert first.read_bytes() == b'former'
+    assert sorted(os.listdir(tmp_path)) == ['file', 'first']

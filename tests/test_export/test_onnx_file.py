@@ -11,9 +11,14 @@ import onnxruntime
 import pytest
 import torch
 from mmengine.config import Config
+from mmpose.apis import inference_bottomup, init_model
 
 from centergroup_mm.checkpoint_files import read_checkpoint
 from centergroup_mm.export import VerificationError, export_onnx, onnx_file
+from centergroup_mm.export.graph import PosesFromPixels
+from centergroup_mm.export.loading import load_whole
+from centergroup_mm.export.recording import SCOPES
+from centergroup_mm.export.runners import run_torch
 from centergroup_mm.models.checkpoints import CheckpointMismatchError
 from centergroup_mm.runtime.description import KEY
 from centergroup_mm.version import __version__
@@ -74,7 +79,7 @@ def test_the_file_says_nothing_of_the_machine_that_made_it(proto, tiny, repo_roo
     assert str(repo_root).encode() not in tiny.file.read_bytes()
     assert b'site-packages' not in tiny.file.read_bytes()
     keys = {entry.key for node in proto.graph.node for entry in node.metadata_props}
-    assert keys == {onnx_file.SCOPES}
+    assert keys == {SCOPES}
 
 
 def test_the_report_holds_what_was_compared(tiny):
@@ -136,6 +141,21 @@ def test_a_detector_alone_is_refused(tiny, tmp_path, monkeypatch):
         export_onnx(tiny.config, tmp_path / 'detector.pth', tmp_path / 'x.onnx')
 
 
+def test_the_prefix_of_a_wrapper_is_dropped(write_model, tmp_path):
+    """The host drops it while loading, but returns the names of the file."""
+    written = write_model('centergroup_tiny')
+    config = Config.fromfile(written.config)
+    weights = torch.load(written.checkpoint, weights_only=True)['state_dict']
+    wrapped = {f'module.{key}': weight for key, weight in weights.items()}
+    torch.save(dict(state_dict=wrapped), tmp_path / 'wrapped.pth')
+    loaded = load_whole(config, tmp_path / 'wrapped.pth').state_dict()
+    assert all(torch.equal(loaded[key], weight) for key, weight in weights.items())
+    part = {key: w for key, w in wrapped.items() if 'head.grouping' not in key}
+    torch.save(dict(state_dict=part), tmp_path / 'part.pth')
+    with pytest.raises(CheckpointMismatchError, match='missing'):
+        load_whole(config, tmp_path / 'part.pth')
+
+
 def test_a_checkpoint_is_read_once(tiny, tmp_path):
     """As often as it takes to read one; an audit hook cannot be taken back."""
     path = shutil.copy(tiny.checkpoint, tmp_path / 'model.pth')
@@ -149,22 +169,22 @@ def test_a_checkpoint_is_read_once(tiny, tmp_path):
     read_checkpoint(path)
     once = len(opened)
     assert once > 0
-    onnx_file.load_whole(Config.fromfile(tiny.config), path)
+    load_whole(Config.fromfile(tiny.config), path)
     assert len(opened) == 2 * once
 
 
 def test_the_names_of_the_types_come_from_the_checkpoint_first(tiny, tmp_path):
     content = torch.load(tiny.checkpoint, weights_only=True)
     config = Config.fromfile(tiny.config)
-    coco = onnx_file.load_whole(config, tiny.checkpoint).dataset_meta
+    coco = load_whole(config, tiny.checkpoint).dataset_meta
     content['meta'] = dict(dataset_meta={**coco, 'dataset_name': 'by hand'})
     torch.save(content, tmp_path / 'own.pth')
-    own = onnx_file.load_whole(config, tmp_path / 'own.pth')
+    own = load_whole(config, tmp_path / 'own.pth')
     assert own.dataset_meta['dataset_name'] == 'by hand'
     assert not own.training
     config.pop('train_dataloader')
     with pytest.raises(ValueError, match='train_dataloader'):
-        onnx_file.load_whole(config, tiny.checkpoint)
+        load_whole(config, tiny.checkpoint)
 
 
 def test_a_graph_that_finds_other_poses_is_not_written(tiny, tmp_path, monkeypatch):
@@ -185,6 +205,42 @@ def test_a_method_that_groups_outside_of_the_network_is_refused(write_model, tmp
     written = write_model('higherhrnet_tiny')
     with pytest.raises(ValueError, match='outside of the network'):
         export_onnx(written.config, written.checkpoint, tmp_path / 'x.onnx')
+
+
+@pytest.mark.parametrize(
+    ('grouping', 'message'),
+    [('nearest', r"model\.py has .*grouping='nearest', .* Leave"), ('odd', 'odd')],
+)
+def test_grouping_by_distance_is_no_export_by_attention(
+    write_model, tmp_path, monkeypatch, grouping, message
+):
+    monkeypatch.setattr(onnx_file, 'to_onnx', never)
+    settings = {'model.test_cfg.grouping': grouping}
+    written = write_model('centergroup_tiny', settings)
+    with pytest.raises(ValueError, match=message) as raised:
+        export_onnx(written.config, written.checkpoint, tmp_path / 'x.onnx')
+    assert '\n' not in str(raised.value)
+
+
+def test_the_head_that_groups_by_distance_does_so_in_the_graph(write_model):
+    """The former name of that grouping, which is a part of the network."""
+    found = []
+    for name in ('CenterGroupHead', 'NearestKeypointHead'):
+        settings = {'model.head.type': name, 'model.test_cfg.flip_test': False}
+        written = write_model('centergroup_tiny', settings)
+        config = Config.fromfile(written.config)
+        graph = PosesFromPixels(load_whole(config, written.checkpoint)).eval()
+        images = np.random.default_rng(0).integers(0, 256, (1, 3, 192, 192), np.uint8)
+        inside = np.ones((1, 1, 192, 192), bool)
+        keypoints, _, scores, valid = run_torch(graph, images, inside)
+        model = init_model(config, str(written.checkpoint), device='cpu')
+        (sample,) = inference_bottomup(model, images[0].transpose(1, 2, 0)[..., ::-1])
+        np.testing.assert_allclose(
+            keypoints[0][valid[0]], sample.pred_instances.keypoints, atol=1e-3
+        )
+        found.append((keypoints, scores))
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert np.abs(found[0][0] - found[1][0]).max() > 8
 
 
 def test_the_tool_says_what_is_wrong_in_a_line(run_cli, repo_root, tmp_path):
@@ -244,9 +300,9 @@ def test_rtmlib_runs_a_model_unchanged(write_model):
     padded = np.zeros((1, 3, 192, 256), np.uint8)
     padded[0, :, :150] = image[..., ::-1].transpose(2, 0, 1)
     config = Config.fromfile(written.config)
-    model = onnx_file.load_whole(config, written.checkpoint)
-    points, point_scores, own, valid = onnx_file.run_torch(
-        onnx_file.PosesFromPixels(model).eval(), padded, inside
+    model = load_whole(config, written.checkpoint)
+    points, point_scores, own, valid = run_torch(
+        PosesFromPixels(model).eval(), padded, inside
     )
     order = np.argsort(-own[0][valid[0]], kind='stable')
     np.testing.assert_allclose(keypoints, points[0][valid[0]][order], atol=0.05)

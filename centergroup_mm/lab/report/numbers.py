@@ -81,11 +81,7 @@ def report_errors(
         ValueError: If poses, annotations and K do not fit together.
     """
     sigmas, flip_indices = np.asarray(sigmas), np.asarray(flip_indices)
-    if len(sigmas) != truth.num_keypoints:
-        raise ValueError(
-            f'{truth.ann_file} has {truth.num_keypoints} keypoint types, the metainfo '
-            f'{len(sigmas)}. Give the metainfo of this dataset.'
-        )
+    _check_types(truth, sigmas)
     truth = with_crowd_indices(truth)
     if pose_threshold is None:
         pose_threshold = best_pose_threshold(truth, poses, sigmas)
@@ -98,8 +94,6 @@ def report_errors(
     counts = analysis.counts()
     worst = sorted(analysis.images, key=lambda image: -image.cost)
     worst = [image for image in worst[:num_worst] if image.cost > 0]
-    size_precision = (math.nan, precision.ap_medium, precision.ap_large)
-    levels = analysis.counts_by_crowd_level()
     numbers = dict(
         images=len(truth),
         persons=counts.persons,
@@ -111,19 +105,19 @@ def report_errors(
         counts=counts.as_dict(),
         rates=counts.rates(),
         fixes=_fixes(counts, precision.ap, after),
-        sizes={
-            level: _group(ap, found)
-            for level, ap, found in zip(
-                SIZE_LEVELS, size_precision, analysis.counts_by_area(), strict=True
-            )
-        },
-        crowding={
-            level: _group(by_crowding[level].ap, levels[level])
-            for level in CROWD_LEVELS
-        },
+        sizes=_by_size(precision, analysis),
+        crowding=_by_crowding(by_crowding, analysis),
         worst=[_worst(image, analysis.threshold) for image in worst],
     )
     return ErrorReport(_for_json(numbers), analysis, worst)
+
+
+def _check_types(truth: Truth, sigmas: np.ndarray) -> None:
+    if len(sigmas) != truth.num_keypoints:
+        raise ValueError(
+            f'{truth.ann_file} has {truth.num_keypoints} keypoint types, the metainfo '
+            f'{len(sigmas)}. Give the metainfo of this dataset.'
+        )
 
 
 def _fixes(
@@ -138,6 +132,23 @@ def _fixes(
         )
         for kind, precision in after.items()
     }
+
+
+def _by_size(precision: AveragePrecision, analysis: ErrorAnalysis) -> dict[str, dict]:
+    # COCO measures no AP of small people.
+    values = (math.nan, precision.ap_medium, precision.ap_large)
+    counts = analysis.counts_by_area()
+    return {
+        level: _group(ap, found)
+        for level, ap, found in zip(SIZE_LEVELS, values, counts, strict=True)
+    }
+
+
+def _by_crowding(
+    precision: Mapping[str, AveragePrecision], analysis: ErrorAnalysis
+) -> dict[str, dict]:
+    counts = analysis.counts_by_crowd_level()
+    return {level: _group(precision[level].ap, counts[level]) for level in CROWD_LEVELS}
 
 
 def _group(ap: float, counts: ErrorCounts) -> dict:

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 
 from ...export.graph import PosesFromPixels
-from ...export.onnx_file import load_whole
+from ...export.loading import load_whole
 from ...export.runners import run_torch, session_runner
 from ...runtime.description import INPUTS, OUTPUTS
 from .quantize import quantize_convolutions

@@ -44,7 +44,7 @@ def quantize_convolutions(content: bytes, images: Sequence[np.ndarray]) -> bytes
     gains.
 
     Args:
-        content (bytes): As :func:`centergroup_mm.export.onnx_file.to_onnx` makes it.
+        content (bytes): As :func:`centergroup_mm.export.recording.to_onnx` makes it.
         images (Sequence[np.ndarray]): uint8 (1, 3, h, w), RGB, without padding.
     """
     metadata = {p.key: p.value for p in onnx.load_from_string(content).metadata_props}

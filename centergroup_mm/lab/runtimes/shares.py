@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ...export.onnx_file import SCOPES
+from ...export.recording import SCOPES
 from ...runtime.description import INPUTS
 from .engines import session_options
 
