@@ -28,6 +28,8 @@ from centergroup_mm.lab.runtimes.shares import (
     REST,
     original_name,
     part_of,
+    parts_by_name,
+    time_nodes,
 )
 from centergroup_mm.runtime import DEMO_MODEL, PoseModel
 from centergroup_mm.runtime.description import OUTPUTS
@@ -103,8 +105,18 @@ def test_shares_are_of_all_parts(tiny):
     assert set(shares) == {*PARTS, REST, MADE}
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
     assert all(share > 0 for part, share in shares.items() if part != MADE)
-    # Convolutions are merged, and found again.
-    assert shares[MADE] < shares['backbone']
+
+
+def test_merged_convolutions_are_found_again(tiny):
+    content = tiny.file.read_bytes()
+    proto = onnx.load_from_string(content)
+    parts = parts_by_name(proto)
+    convolutions = [parts[n.name] for n in proto.graph.node if n.op_type == 'Conv']
+    images = drawn_images(1, SIZE, 'val')
+    names = time_nodes(content, images, all_inside(images), 1, threads=1)
+    found = [parts.get(original_name(name)) for name in names]
+    for part in ('backbone', 'detector', 'residual CNNs'):
+        assert found.count(part) >= convolutions.count(part) > 0
 
 
 def test_convolutions_alone_are_quantized(tiny):

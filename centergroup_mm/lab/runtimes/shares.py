@@ -57,10 +57,44 @@ def original_name(name: str) -> str:
     return name.split('/')[0].removesuffix('_nchwc')
 
 
+def time_nodes(
+    content: bytes, images: np.ndarray, inside: np.ndarray, runs: int, threads: int
+) -> dict[str, list[float]]:
+    """Microseconds of every node in every run, by ONNX Runtime's own profile.
+
+    Args:
+        content (bytes): Of the ONNX file.
+        images (np.ndarray): uint8 (B, 3, h, w).
+        inside (np.ndarray): bool (B, 1, h, w).
+        runs (int): How many.
+        threads (int): Of the CPU.
+
+    Returns:
+        dict[str, list[float]]: By the names of :func:`original_name`'s argument.
+    """
+    with TemporaryDirectory() as folder:
+        options = session_options(threads)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder, 'profile'))
+        session = onnxruntime.InferenceSession(
+            content, options, providers=['CPUExecutionProvider']
+        )
+        feed = dict(zip(INPUTS, (images, inside), strict=True))
+        for _ in range(runs):
+            session.run(None, feed)
+        events = json.loads(Path(session.end_profiling()).read_text())
+    times: dict[str, list[float]] = {}
+    for event in events:
+        name = event['name']
+        if event.get('cat') == 'Node' and name.endswith(KERNEL):
+            times.setdefault(name.removesuffix(KERNEL), []).append(event['dur'])
+    return times
+
+
 def measure_shares(
     content: bytes, images: np.ndarray, inside: np.ndarray, runs: int, threads: int
 ) -> dict[str, float]:
-    """Share of each part in the time of all nodes, by ONNX Runtime's own profile.
+    """Share of each part in the time of all nodes.
 
     Args:
         content (bytes): Of the ONNX file.
@@ -73,24 +107,9 @@ def measure_shares(
         dict[str, float]: Sums to 1.
     """
     parts = parts_by_name(onnx.load_from_string(content))
-    with TemporaryDirectory() as folder:
-        options = session_options(threads)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder, 'profile'))
-        session = onnxruntime.InferenceSession(
-            content, options, providers=['CPUExecutionProvider']
-        )
-        feed = dict(zip(INPUTS, (images, inside), strict=True))
-        for _ in range(1 + runs):
-            session.run(None, feed)
-        events = json.loads(Path(session.end_profiling()).read_text())
-    runs_of: dict[str, list[float]] = {}
-    for event in events:
-        name = event['name']
-        if event.get('cat') == 'Node' and name.endswith(KERNEL):
-            runs_of.setdefault(name.removesuffix(KERNEL), []).append(event['dur'])
     totals = dict.fromkeys((*PARTS, REST, MADE), 0.0)
-    for name, durations in runs_of.items():
+    times = time_nodes(content, images, inside, 1 + runs, threads)
+    for name, durations in times.items():
         # Without the first run, in which memory is got.
         totals[parts.get(original_name(name), MADE)] += sum(durations[1:])
     whole = sum(totals.values())
