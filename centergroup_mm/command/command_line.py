@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ..texts import printable
 from ..version import __version__
-
-_MODEL = 'exported model, NAME.onnx, or "demo": that of "centergroup demo"'
+from .arguments import add_demo, add_info, add_predict, add_serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -179,118 +178,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='centergroup', description=__doc__)
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
-
-    command = commands.add_parser('predict', help='poses of images, videos, a camera')
-    _add_model(command)
-    command.add_argument(
-        'sources',
-        nargs='+',
-        type=_named,
-        metavar='SOURCE',
-        help='images, videos, folders of them, or the number of a camera',
-    )
-    command.add_argument(
-        '--out', type=_folder, required=True, help='folder to write to'
-    )
-    command.add_argument(
-        '--score-thr',
-        type=_share,
-        help="leave out people scoring less, 0 to 1 (default: the model's own, which "
-        '"centergroup info" tells; 0, as for an evaluation, shows ghosts)',
-    )
-    command.add_argument(
-        '--keypoint-thr',
-        type=_share,
-        default=0.3,
-        help='do not draw keypoints scoring less (default: %(default)s)',
-    )
-    command.add_argument(
-        '--no-pictures', action='store_true', help='write the poses alone'
-    )
-    command.add_argument(
-        '--frames', type=_count, help='stop a video or camera after so many frames'
-    )
-    command.add_argument(
-        '--shard',
-        type=_shard,
-        metavar='3/16',
-        help='of very many images, in folders or in texts with a path on each line, '
-        'write the poses alone of a share, and go on where a run was stopped',
-    )
-    command.set_defaults(work=predict)
-
-    command = commands.add_parser(
-        'demo', help='draw a crowd and find its poses, by a model of drawn people'
-    )
-    command.add_argument(
-        '--out',
-        type=Path,
-        default=Path('centergroup_demo.png'),
-        help='picture to write (default: %(default)s)',
-    )
-    command.add_argument(
-        '--number', type=_count, default=1, help='which crowd (default: %(default)s)'
-    )
-    command.set_defaults(work=demo)
-
-    command = commands.add_parser('info', help='what a model says of itself')
-    command.add_argument('model', help=_MODEL)
-    command.add_argument('--json', action='store_true', help='for programs')
-    command.set_defaults(work=info)
-
-    command = commands.add_parser(
-        'serve', help='a web page with upload and webcam (extra "demo")'
-    )
-    _add_model(command)
-    command.add_argument(
-        '--host',
-        default='127.0.0.1',
-        help='address to listen at; 0.0.0.0 lets others in (default: %(default)s)',
-    )
-    command.add_argument('--port', type=_count, default=7860)
-    command.set_defaults(work=serve)
+    add_predict(commands).set_defaults(work=predict)
+    add_demo(commands).set_defaults(work=demo)
+    add_info(commands).set_defaults(work=info)
+    add_serve(commands).set_defaults(work=serve)
     return parser
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('model', help=_MODEL)
-    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
-    parser.add_argument('--threads', type=_count, help='of the CPU; default: all')
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number from 1 on')
-    return int(text)
-
-
-def _named(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError('an empty text names no file')
-    return text
-
-
-def _folder(text: str) -> Path:
-    path = Path(_named(text))
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f'{text} is a file, no folder')
-    return path
-
-
-def _shard(text: str):
-    from .shards import Shard
-
-    try:
-        return Shard.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 to 1')
-    return value
