@@ -6,7 +6,6 @@ its lines are in a journal, from which a later run goes on; the shard gets its n
 it is whole.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -137,8 +136,9 @@ def predict_shard(
     """Find the people of one shard's files and write ``out/NAME.jsonl``.
 
     Beside it ``NAME.json`` says by which model, and ``NAME.parquet`` holds the same
-    table where pyarrow is installed. What a former run has done is kept, and files are
-    added to it that came since.
+    table where pyarrow is installed; where it is not, no table of a former run stays
+    that lacks new lines. What a former run has done is kept, and files are added to it
+    that came since.
 
     Args:
         model (PoseModel): Finds the poses.
@@ -215,9 +215,13 @@ def _add_rows(
 def _write(out: Path, shard: Shard, settings: dict, rows: Sequence[dict]) -> None:
     lines = out / f'{shard.name}.jsonl'
     contents = {lines: b''.join(map(as_line, rows))}
-    # Some of its versions do not go with the NumPy of the host.
-    with contextlib.suppress(ImportError):
-        contents[lines.with_suffix('.parquet')] = as_parquet(rows)
+    table = lines.with_suffix('.parquet')
+    try:
+        contents[table] = as_parquet(rows)
+    except ImportError:
+        # Not installed, or of a version that does not go with the NumPy of the host.
+        # A former run may have had it; its table would lack what is new.
+        table.unlink(missing_ok=True)
     # Last, for it says that the others are whole.
     said = json.dumps(dict(settings=settings, files=len(rows)), indent=1)
     contents[lines.with_suffix('.json')] = said.encode()

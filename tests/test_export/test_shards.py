@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import sys
 
 import cv2
 import pytest
@@ -200,6 +201,22 @@ def test_a_table_is_written_where_pyarrow_is(model, images, tmp_path):
         if row['error'] is None:
             assert row['scores'] == pytest.approx(other['scores'])
             assert row['keypoints'][0] == pytest.approx(other['keypoints'][0])
+
+
+def test_a_table_of_a_former_run_does_not_stay(model, images, tmp_path, monkeypatch):
+    files = list_files([images])
+    predict_shard(model, {'01.png': files['01.png']}, Shard(1, 1), tmp_path)
+    table = tmp_path / 'shard-00001-of-00001.parquet'
+    table.write_bytes(b'a table of one file')
+    # As on another node, where it is not installed.
+    monkeypatch.setitem(sys.modules, 'pyarrow', None)
+    # Nothing is added, and so the table is that of the lines.
+    predict_shard(model, {'01.png': files['01.png']}, Shard(1, 1), tmp_path)
+    assert table.exists()
+    some = {name: files[name] for name in ('01.png', '02.png')}
+    assert predict_shard(model, some, Shard(1, 1), tmp_path).files == 2
+    assert not table.exists()
+    assert len(read(tmp_path)) == 2
 
 
 def test_lists_name_files_from_their_folder(tmp_path):
