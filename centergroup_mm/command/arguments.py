@@ -44,7 +44,23 @@ def add_predict(commands) -> argparse.ArgumentParser:
         help='of very many images, in folders or in texts with a path on each line, '
         'write the poses alone of a share, and go on where a run was stopped',
     )
+    parser.set_defaults(refuse=parser.error)
     return parser
+
+
+def check_predict(args: argparse.Namespace) -> None:
+    """Refuse arguments of ``centergroup predict`` that do not go together.
+
+    Raises:
+        SystemExit: With the code 2, as for an argument that is wrong by itself.
+    """
+    # Poses alone are no pictures, and a shard takes every file for one.
+    is_read_again = args.shard is not None or not args.no_pictures
+    if is_read_again and any(_is_same(Path(s), args.out) for s in args.sources):
+        args.refuse(
+            f'--out {args.out} is a source too, and the next run would take what this '
+            'one writes for images. Name another folder, one below it for example'
+        )
 
 
 def add_demo(commands) -> argparse.ArgumentParser:
@@ -91,6 +107,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('model', help=_MODEL)
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--threads', type=_count, help='of the CPU; default: all')
+
+
+def _is_same(source: Path, out: Path) -> bool:
+    return source.exists() and out.exists() and source.samefile(out)
 
 
 def _count(text: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..texts import printable
 from ..version import __version__
-from .arguments import add_demo, add_info, add_predict, add_serve
+from .arguments import add_demo, add_info, add_predict, add_serve, check_predict
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """``centergroup predict``."""
+    check_predict(args)
     if args.shard is not None:
         return predict_shard(args)
     from .prediction import IMAGES, RESULTS, Predictor
@@ -76,7 +77,7 @@ def predict_shard(args: argparse.Namespace) -> int:
     """``centergroup predict --shard``: 0 if every file has its line, bad ones too."""
     from . import shards
 
-    files = shards.list_files([Path(source) for source in args.sources])
+    files = shards.list_files([Path(source) for source in args.sources], args.out)
     outcome = shards.predict_shard(
         _load(args),
         files,

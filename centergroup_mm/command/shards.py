@@ -81,13 +81,15 @@ class Outcome(NamedTuple):
     resumed: int
 
 
-def list_files(sources: Sequence[Path]) -> dict[str, Path]:
+def list_files(sources: Sequence[Path], out: Path | None = None) -> dict[str, Path]:
     """Files that are to be looked at, each once, by the names that results have.
 
     Args:
         sources (Sequence[Path]): Folders, of which all files count, those below too,
             named by their path from there; and texts with a path on each line, from the
             folder of the text, named as they stand.
+        out (Path, optional): Folder of results, which are no images of a later run: it
+            is left out where it is below a source.
 
     Raises:
         FileNotFoundError: If a source does not exist.
@@ -96,7 +98,7 @@ def list_files(sources: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for source in sources:
         folder = source if source.is_dir() else source.parent
-        own = {name: folder / name for name in _names(source)}
+        own = {name: folder / name for name in _names(source, out)}
         for name in own.keys() & found.keys():
             if own[name] != found[name]:
                 raise ValueError(
@@ -107,10 +109,12 @@ def list_files(sources: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _names(source: Path) -> Iterator[str]:
+def _names(source: Path, out: Path | None) -> Iterator[str]:
     if source.is_dir():
+        root, left_out = source.resolve(), out and out.resolve()
         for place, folders, names in os.walk(source):
-            folders.sort()
+            here = root / Path(place).relative_to(source)
+            folders[:] = sorted(name for name in folders if here / name != left_out)
             yield from (Path(place, n).relative_to(source).as_posix() for n in names)
         return
     if not source.is_file():

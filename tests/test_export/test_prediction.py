@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``centergroup`` writes, which files it leaves alone, and what it refuses."""
 
+import json
+
+import cv2
 import pytest
 
 from centergroup_mm.command.command_line import main
 from centergroup_mm.command.demo import show_demo
 from centergroup_mm.runtime import DEMO_MODEL, PoseModel
+
+from .test_runtime import picture
 
 
 @pytest.fixture(scope='module')
@@ -13,7 +18,69 @@ def model():
     return PoseModel(DEMO_MODEL, threads=1)
 
 
+@pytest.fixture
+def predict(tmp_path, monkeypatch):
+    """Run ``centergroup predict demo`` in an empty folder; its exit code.
+
+    In this process: ``test_command_line.py`` runs it where there is no torch.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return main(['predict', 'demo', *arguments, '--threads', '1'])
+
+    return run
+
+
+@pytest.fixture
+def write_picture(tmp_path):
+    """Write a picture at a path below ``tmp_path``; its content."""
+
+    def write(name, seed=0):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), picture((90, 70), seed))
+        return path.read_bytes()
+
+    return write
+
+
 def test_the_demonstration_shows_one_crowd_by_default(model, tmp_path):
     show_demo(model, tmp_path / 'a.png')
     assert main(['demo', '--out', str(tmp_path / 'b.png')]) == 0
     assert (tmp_path / 'a.png').read_bytes() == (tmp_path / 'b.png').read_bytes()
+
+
+def test_shards_below_their_images_are_no_images(predict, write_picture, tmp_path):
+    names = {'a.png', 'poses/b.png'}
+    for name in names:
+        write_picture(f'images/{name}')
+    for shard in ('1/2', '2/2', '1/2'):
+        out = 'images/poses/of_demo'
+        assert predict('images', '--out', out, '--shard', shard) == 0
+    texts = [path.read_text() for path in (tmp_path / out).glob('*.jsonl')]
+    rows = [json.loads(line) for text in texts for line in text.splitlines()]
+    assert len(rows) == 2
+    assert {row['file_name'] for row in rows if row['error'] is None} == names
+
+
+@pytest.mark.parametrize('more', [[], ['--shard', '1/1']])
+@pytest.mark.parametrize('out', ['images', 'images/../images'])
+def test_a_source_is_no_folder_to_write_to(
+    out, more, predict, write_picture, tmp_path, capsys
+):
+    content = write_picture('images/a.png')
+    with pytest.raises(SystemExit) as stop:
+        predict('images', '--out', out, *more)
+    assert stop.value.code == 2
+    assert 'is a source too' in capsys.readouterr().err.splitlines()[-1]
+    (path,) = (tmp_path / 'images').iterdir()
+    assert path.read_bytes() == content
+
+
+def test_poses_alone_may_be_written_beside_images(predict, write_picture, tmp_path):
+    write_picture('images/a.png')
+    for _ in range(2):
+        assert predict('images', '--out', 'images', '--no-pictures') == 0
+    (image,) = json.loads((tmp_path / 'images' / 'images.json').read_text())
+    assert image['file_name'] == 'images/a.png'

@@ -219,6 +219,20 @@ def test_a_table_of_a_former_run_does_not_stay(model, images, tmp_path, monkeypa
     assert len(read(tmp_path)) == 2
 
 
+def test_the_folder_of_results_is_left_out(tmp_path):
+    for name in ('a.png', 'x/b.png', 'x/out/c.json', 'out/d.png'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'link').symlink_to('x')
+    everything = {'a.png', 'x/b.png', 'x/out/c.json', 'out/d.png'}
+    assert list_files([tmp_path]).keys() == everything
+    # By whatever name, and no other folder of its name.
+    for out in ('x/out', 'out/../x/out', 'link/out'):
+        found = list_files([tmp_path], tmp_path / out)
+        assert found.keys() == everything - {'x/out/c.json'}
+    assert list_files([tmp_path], tmp_path / 'new').keys() == everything
+
+
 def test_lists_name_files_from_their_folder(tmp_path):
     (tmp_path / 'x').mkdir()
     text = tmp_path / 'list.txt'
