@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 _MODEL = 'exported model, NAME.onnx, or "demo": that of "centergroup demo"'
+_KEYPOINT_THR = 0.3
 
 
 def add_predict(commands) -> argparse.ArgumentParser:
@@ -28,8 +29,8 @@ def add_predict(commands) -> argparse.ArgumentParser:
     parser.add_argument(
         '--keypoint-thr',
         type=_share,
-        default=0.3,
-        help='do not draw keypoints scoring less (default: %(default)s)',
+        # Its default is filled in later: whether it was given is asked before.
+        help=f'do not draw keypoints scoring less (default: {_KEYPOINT_THR})',
     )
     parser.add_argument(
         '--no-pictures', action='store_true', help='write the poses alone'
@@ -51,9 +52,24 @@ def add_predict(commands) -> argparse.ArgumentParser:
 def check_predict(args: argparse.Namespace) -> None:
     """Refuse arguments of ``centergroup predict`` that do not go together.
 
+    ``keypoint_thr`` gets its default.
+
     Raises:
         SystemExit: With the code 2, as for an argument that is wrong by itself.
     """
+    pictures = {
+        '--frames': args.frames is not None,
+        '--keypoint-thr': args.keypoint_thr is not None,
+        '--no-pictures': args.no_pictures,
+    }
+    for option, is_given in pictures.items():
+        if is_given and args.shard is not None:
+            args.refuse(
+                f'{option} does not go with --shard, which writes the poses of images '
+                'alone. Leave it out'
+            )
+    if args.keypoint_thr is None:
+        args.keypoint_thr = _KEYPOINT_THR
     # Poses alone are no pictures, and a shard takes every file for one.
     is_read_again = args.shard is not None or not args.no_pictures
     if is_read_again and any(_is_same(Path(s), args.out) for s in args.sources):

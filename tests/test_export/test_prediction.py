@@ -84,3 +84,15 @@ def test_poses_alone_may_be_written_beside_images(predict, write_picture, tmp_pa
         assert predict('images', '--out', 'images', '--no-pictures') == 0
     (image,) = json.loads((tmp_path / 'images' / 'images.json').read_text())
     assert image['file_name'] == 'images/a.png'
+
+
+@pytest.mark.parametrize(
+    'option', [['--frames', '3'], ['--keypoint-thr', '0.3'], ['--no-pictures']]
+)
+def test_a_shard_ignores_no_option(option, predict, write_picture, tmp_path, capsys):
+    write_picture('images/a.png')
+    with pytest.raises(SystemExit) as stop:
+        predict('images', '--out', 'out', '--shard', '1/1', *option)
+    assert stop.value.code == 2
+    assert f'{option[0]} does not go with --shard' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
