@@ -42,6 +42,7 @@ def predict(args: argparse.Namespace) -> int:
     model = _load(args)
     predictor = Predictor(
         model,
+        [source.path for source in sources if source.camera is None],
         args.out,
         args.score_thr,
         args.keypoint_thr,

@@ -2,7 +2,7 @@
 """Poses of images, folders, videos and cameras into a folder."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ class Predictor:
     """Writes ``poses.json``, ``images.json`` and drawn pictures into a folder.
 
     ``poses.json`` has COCO's results format; ``images.json`` says which file, or which
-    frame of a video, has which ``image_id``.
+    frame of a video, has which ``image_id``. A picture is named as its source, and
+    numbered where that would replace a source. What former runs drew is replaced, but
+    not where sources lie beside it: nobody knows there what is a picture of a run.
 
     Args:
         model (PoseModel): Finds the poses.
+        sources (Iterable[Path]): All files that will be read: none is written over.
         out (Path): The folder; made where it is missing.
         score_thr (float, optional): People scoring less are left out.
         keypoint_thr (float): Keypoints scoring less are not drawn.
@@ -37,6 +40,7 @@ class Predictor:
     def __init__(
         self,
         model: PoseModel,
+        sources: Iterable[Path],
         out: Path,
         score_thr: float | None = None,
         keypoint_thr: float = 0.3,
@@ -51,6 +55,9 @@ class Predictor:
         self.notes: list[str] = []
         self._names: set[str] = {RESULTS, IMAGES}
         out.mkdir(parents=True, exist_ok=True)
+        sources = [*sources]
+        self._sources = {_identity(path) for path in sources}
+        self._beside = _identity(out) in {_identity(path.parent) for path in sources}
 
     def add_images(self, paths: Sequence[Path]) -> None:
         """Find people in image files; bad ones go into ``bad`` and are passed over."""
@@ -124,8 +131,21 @@ class Predictor:
     def _free_name(self, stem: str, suffix: str) -> str:
         """A name that no other picture has: files of two folders may share one."""
         name, number = f'{stem}{suffix}', 1
-        while name in self._names:
+        while name in self._names or self._is_kept(self.out / name):
             number += 1
             name = f'{stem}_{number}{suffix}'
         self._names.add(name)
         return name
+
+    def _is_kept(self, path: Path) -> bool:
+        there = _identity(path)
+        return there is not None and (self._beside or there in self._sources)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What two names of one file share, links and upper case included."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -2,6 +2,7 @@
 """What ``centergroup`` writes, which files it leaves alone, and what it refuses."""
 
 import json
+import os
 
 import cv2
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from centergroup_mm.command.command_line import main
 from centergroup_mm.command.demo import show_demo
 from centergroup_mm.runtime import DEMO_MODEL, PoseModel
+from centergroup_mm.runtime.video_writer import VideoWriter
 
 from .test_runtime import picture
 
@@ -40,6 +42,23 @@ def write_picture(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(path), picture((90, 70), seed))
+        return path.read_bytes()
+
+    return write
+
+
+@pytest.fixture
+def write_film(tmp_path, monkeypatch):
+    """Write a film at a path below ``tmp_path``, without ffmpeg; its content."""
+    monkeypatch.setenv('PATH', '')
+
+    def write(name, size=(96, 64), frames=3):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = VideoWriter(path, 10)
+        for seed in range(frames):
+            writer.write(picture(size, seed))
+        writer.close()
         return path.read_bytes()
 
     return write
@@ -96,3 +115,43 @@ def test_a_shard_ignores_no_option(option, predict, write_picture, tmp_path, cap
     assert stop.value.code == 2
     assert f'{option[0]} does not go with --shard' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+def test_nothing_is_written_over_a_source(predict, write_picture, write_film, tmp_path):
+    sources = {
+        'a.png': write_picture('a.png'),
+        'more/a.png': write_picture('more/a.png', 1),
+        # That of "more" would be written first, over one that is read later.
+        'more/film.mp4': write_film('more/film.mp4', frames=2),
+        'film.mp4': write_film('film.mp4'),
+    }
+    # Not a source, and it has the name of a picture that is numbered.
+    (tmp_path / 'a_2.png').write_bytes(sources['a.png'])
+    sources['a_2.png'] = sources['a.png']
+    for numbers in ((3, 4), (5, 6)):
+        assert predict('more', 'a.png', 'film.mp4', '--out', '.') == 0
+        assert {name: (tmp_path / name).read_bytes() for name in sources} == sources
+        drawn = {f'a_{number}.png' for number in numbers}
+        drawn |= {f'film_{number - 1}.mp4' for number in numbers}
+        assert drawn <= {path.name for path in tmp_path.iterdir()}
+    images = json.loads((tmp_path / 'images.json').read_text())
+    assert [i['frame'] for i in images if 'frame' in i] == [0, 1, 0, 1, 2]
+
+
+@pytest.mark.parametrize('link', [os.symlink, os.link])
+def test_nothing_is_written_through_a_link(link, predict, write_film, tmp_path):
+    content = write_film('film.mp4')
+    (tmp_path / 'out').mkdir()
+    link(tmp_path / 'film.mp4', tmp_path / 'out' / 'film.mp4')
+    assert predict('film.mp4', '--out', 'out') == 0
+    assert (tmp_path / 'film.mp4').read_bytes() == content
+    assert (tmp_path / 'out' / 'film_2.mp4').is_file()
+
+
+def test_pictures_of_a_former_run_are_replaced(predict, write_picture, tmp_path):
+    write_picture('a.png')
+    for _ in range(2):
+        assert predict('a.png', '--out', 'out') == 0
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {
+        *('a.png', 'poses.json', 'images.json')
+    }
