@@ -51,6 +51,8 @@ class Predictor:
         self.keypoint_thr, self.draw, self.progress = keypoint_thr, draw, progress
         self.results: list[dict[str, Any]] = []
         self.images: list[dict[str, Any]] = []
+        # Above all numbers that images have, so that no two have one.
+        self._next_id = 0
         self.bad: list[str] = []
         self.notes: list[str] = []
         self._names: set[str] = {RESULTS, IMAGES}
@@ -62,16 +64,14 @@ class Predictor:
     def add_images(self, paths: Sequence[Path]) -> None:
         """Find people in image files; bad ones go into ``bad`` and are passed over."""
         # A file named by its number, as COCO's are, keeps it.
-        stems = [path.stem for path in paths]
-        numbered = all(s.isdecimal() for s in stems) and len(
-            {int(s) for s in stems}
-        ) == len(stems)
+        numbers = self._numbers(paths)
+        self._next_id = max([self._next_id, *(number + 1 for number in numbers)])
         found = find_in_files(self.model, paths, self.score_thr)
         for done, file in enumerate(found, 1):
             if file.error:
                 self.bad.append(file.error)
             else:
-                number = int(file.path.stem) if numbered else len(self.images)
+                number = numbers[done - 1] if numbers else self._free_id()
                 self._add(number, str(file.path), file.poses)
                 if self.draw:
                     self._write_picture(file)
@@ -92,7 +92,7 @@ class Predictor:
         try:
             for index, frame in enumerate(islice(video.frames(), max_frames)):
                 poses = self.model(frame, self.score_thr)
-                self._add(len(self.images), name, poses, frame=index)
+                self._add(self._free_id(), name, poses, frame=index)
                 if writer is not None:
                     writer.write(draw_poses(frame, poses, self.keypoint_thr))
                 self.progress(name, index + 1, count)
@@ -111,6 +111,19 @@ class Predictor:
         """Write the poses."""
         for name, content in ((RESULTS, self.results), (IMAGES, self.images)):
             write_atomically(self.out / name, json.dumps(content).encode())
+
+    def _numbers(self, paths: Sequence[Path]) -> list[int]:
+        """The numbers that name all of these files, and no other image; else none."""
+        stems = [path.stem for path in paths]
+        if not all(map(str.isdecimal, stems)):
+            return []
+        numbers = [int(stem) for stem in stems]
+        is_new = min(numbers, default=0) >= self._next_id
+        return numbers if is_new and len({*numbers}) == len(numbers) else []
+
+    def _free_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
 
     def _add(self, number: int, name: str, poses: Poses, **more: int) -> None:
         width, height = poses.image_size

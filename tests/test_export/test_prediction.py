@@ -9,6 +9,7 @@ import pytest
 
 from centergroup_mm.command.command_line import main
 from centergroup_mm.command.demo import show_demo
+from centergroup_mm.command.prediction import Predictor
 from centergroup_mm.runtime import DEMO_MODEL, PoseModel
 from centergroup_mm.runtime.video_writer import VideoWriter
 
@@ -155,3 +156,36 @@ def test_pictures_of_a_former_run_are_replaced(predict, write_picture, tmp_path)
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {
         *('a.png', 'poses.json', 'images.json')
     }
+
+
+def test_an_image_id_is_of_one_image(predict, write_picture, write_film, tmp_path):
+    for name in ('000000.png', '000001.png', '000007.png', 'more/a.png', 'more/2.png'):
+        write_picture(name)
+    write_film('a.mp4')
+    write_film('b.mp4', frames=2)
+
+    (tmp_path / '000009.png').write_bytes(write_picture('000009.png')[:-20])
+
+    def ids(*sources, code=0):
+        assert predict(*sources, '--out', 'out') == code
+        images = json.loads((tmp_path / 'out' / 'images.json').read_text())
+        return [image['id'] for image in images]
+
+    numbered = ('000000.png', '000007.png', '000001.png')
+    # Frames are counted on from the highest number, and from 0 where there is none.
+    assert ids(*numbered, 'a.mp4', 'b.mp4') == [0, 7, 1, 8, 9, 10, 11, 12]
+    assert ids('000001.png', 'a.mp4') == [1, 2, 3, 4]
+    # That of a damaged image is not given to another.
+    assert ids('000001.png', '000009.png', 'b.mp4', code=1) == [1, 10, 11]
+    assert ids('more', 'b.mp4') == [0, 1, 2, 3]
+    assert ids('a.mp4', 'b.mp4') == [0, 1, 2, 3, 4]
+
+
+def test_images_that_come_later_have_ids_of_their_own(model, write_picture, tmp_path):
+    for name in ('a.png', '1.png', '0.png', '9.png'):
+        write_picture(name)
+    predictor = Predictor(model, [], tmp_path / 'out', draw=False)
+    for names in (['a.png', '9.png'], ['1.png', '0.png'], ['9.png']):
+        predictor.add_images([tmp_path / name for name in names])
+    # Numbers that are in use are given up.
+    assert [image['id'] for image in predictor.images] == [0, 1, 2, 3, 9]
