@@ -4,6 +4,7 @@
 import argparse
 import json
 import sys
+from mimetypes import guess_type
 from pathlib import Path
 
 from ..texts import printable
@@ -38,17 +39,22 @@ def predict(args: argparse.Namespace) -> int:
         return predict_shard(args)
     from .prediction import IMAGES, RESULTS, Predictor
 
-    sources, others = _sources(args.sources)
+    sources, others, bad = _sources(args.sources)
     model = _load(args)
     predictor = Predictor(
         model,
-        [source.path for source in sources if source.camera is None],
+        [*(source.path for source in sources if source.camera is None), *bad],
         args.out,
         args.score_thr,
         args.keypoint_thr,
         not args.no_pictures,
         _progress if sys.stderr.isatty() else lambda *_: None,
     )
+    predictor.bad += [
+        f'Video {path} cannot be read: it is empty, damaged or of a type that OpenCV '
+        'does not know.'
+        for path in bad
+    ]
     try:
         predictor.add_images([s.path for s in sources if not s.is_video])
         for video in (source for source in sources if source.is_video):
@@ -59,9 +65,10 @@ def predict(args: argparse.Namespace) -> int:
                 if video.camera is None:
                     raise
     finally:
+        # Before what may go wrong in the writing, and after what has gone wrong so far.
+        for line in [*predictor.notes, *predictor.bad]:
+            _tell(line)
         predictor.close()
-    for line in [*predictor.notes, *predictor.bad]:
-        _tell(line)
     if others:
         _tell(
             f'{len(others)} files that are neither image nor video were passed over: '
@@ -149,16 +156,37 @@ def _path(model: str) -> Path:
     return DEMO_MODEL
 
 
-def _sources(texts: list[str]) -> tuple[list, list[Path]]:
-    """Files, folders and numbers of cameras as sources, and what is neither."""
+def _sources(texts: list[str]) -> tuple[list, list[Path], list[Path]]:
+    """Files, folders and numbers of cameras as sources; what is neither; bad videos.
+
+    Raises:
+        FileNotFoundError: If a file or folder does not exist.
+        ImageError: If one that is named has nothing to look at, and no video's name.
+    """
+    from ..runtime import ImageError
     from ..runtime.media import Source, find_sources
 
     def is_camera(text: str) -> bool:
         return text.isdecimal() and not Path(text).exists()
 
+    sources: list[Source] = []
+    others: list[Path] = []
+    for path in [Path(text) for text in texts if not is_camera(text)]:
+        try:
+            found, rest = find_sources([path])
+        except ImageError:
+            if not _is_named_video(path):
+                raise
+            found, rest = [], [path]
+        sources += found
+        others += rest
     cameras = [Source.of_camera(int(text)) for text in texts if is_camera(text)]
-    sources, others = find_sources([Path(t) for t in texts if not is_camera(t)])
-    return sources + cameras, others
+    bad = [path for path in others if _is_named_video(path)]
+    return sources + cameras, [path for path in others if path not in bad], bad
+
+
+def _is_named_video(path: Path) -> bool:
+    return path.is_file() and (guess_type(path.name)[0] or '').startswith('video')
 
 
 def _tell(message: object) -> None:

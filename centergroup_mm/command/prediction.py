@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from ..files import write_atomically
 from ..runtime import ImageError, PoseModel, Poses, draw_poses
@@ -80,10 +81,18 @@ class Predictor:
     def add_video(self, video: Source, max_frames: int | None = None) -> None:
         """Find people in every frame, up to so many.
 
+        A video or camera that cannot be opened or has no frame goes into ``bad`` and is
+        passed over, as one does from a frame on in which nobody can be looked for.
+
         Raises:
-            ImageError: If the video or camera cannot be opened or has no frame.
             OSError: If the drawn video cannot be written.
         """
+        try:
+            self._add_frames(video, max_frames)
+        except ImageError as error:
+            self.bad.append(str(error))
+
+    def _add_frames(self, video: Source, max_frames: int | None) -> None:
         rate, count = video.facts()
         name = video.path.name
         target = self.out / self._free_name(video.path.stem, '.mp4')
@@ -91,6 +100,7 @@ class Predictor:
         first = len(self.images)
         try:
             for index, frame in enumerate(islice(video.frames(), max_frames)):
+                self._check_frame(frame, video)
                 poses = self.model(frame, self.score_thr)
                 self._add(self._free_id(), name, poses, frame=index)
                 if writer is not None:
@@ -106,6 +116,13 @@ class Predictor:
                 f'{target} is MPEG-4, which browsers do not play: there is no ffmpeg '
                 'on the PATH, which would write H.264.'
             )
+
+    def _check_frame(self, frame: np.ndarray, video: Source) -> None:
+        """Tell a bad frame from a bad model, of which nothing can come."""
+        try:
+            self.model.check(frame, f'Video {video.path}')
+        except ValueError as error:
+            raise ImageError(str(error)) from error
 
     def close(self) -> None:
         """Write the poses."""

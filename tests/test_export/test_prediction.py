@@ -189,3 +189,59 @@ def test_images_that_come_later_have_ids_of_their_own(model, write_picture, tmp_
         predictor.add_images([tmp_path / name for name in names])
     # Numbers that are in use are given up.
     assert [image['id'] for image in predictor.images] == [0, 1, 2, 3, 9]
+
+
+def test_bad_films_and_cameras_stop_nothing(
+    predict, write_picture, write_film, tmp_path, capsys
+):
+    (tmp_path / 'cut.png').write_bytes(write_picture('cut.png')[:-20])
+    write_picture('a.png')
+    write_film('films/1_thin.mp4', (16, 1600))
+    write_film('films/2.mp4')
+    assert predict('cut.png', 'a.png', 'films', '97', '98', '--out', 'out') == 1
+    told = capsys.readouterr().err.splitlines()
+    bad = ('cut.png is cut off', '1_thin.mp4 of 16 x 1600', 'Camera 97', 'Camera 98')
+    for line, part in zip(told[-4:], bad, strict=True):
+        assert line.startswith('centergroup: ')
+        assert part in line
+    images = json.loads((tmp_path / 'out' / 'images.json').read_text())
+    assert [(i['file_name'], i.get('frame')) for i in images] == [
+        *(('a.png', None), ('2.mp4', 0), ('2.mp4', 1), ('2.mp4', 2))
+    ]
+    drawn = {path.name for path in (tmp_path / 'out').iterdir()}
+    assert drawn == {'a.png', '2.mp4', 'poses.json', 'images.json'}
+
+
+def test_bad_files_are_told_where_nothing_can_be_written(
+    predict, write_picture, write_film, tmp_path, capsys
+):
+    (tmp_path / 'cut.png').write_bytes(write_picture('cut.png')[:-20])
+    write_film('film.mp4')
+    (tmp_path / 'out' / 'film.mp4').mkdir(parents=True)
+    assert predict('cut.png', 'film.mp4', '--out', 'out') == 1
+    told = capsys.readouterr().err.splitlines()
+    assert 'cut.png is cut off' in told[-2]
+    assert 'film.mp4 cannot be written' in told[-1]
+
+
+def test_damaged_films_are_told_whether_named_or_in_a_folder(
+    predict, write_film, tmp_path, capsys
+):
+    write_film('films/whole.mp4')
+    # What says where the frames are stands at the end.
+    content = write_film('films/a.mp4')
+    for name in ('films/a.mp4', 'b.mp4'):
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+    (tmp_path / 'films' / 'notes.txt').write_text('hello')
+    damaged = (tmp_path / 'b.mp4').read_bytes()
+    write_film('films/b.mp4')
+    assert predict('b.mp4', 'films', '--out', '.') == 1
+    assert (tmp_path / 'b.mp4').read_bytes() == damaged
+    told = capsys.readouterr().err
+    for name in ('b.mp4', 'films/a.mp4'):
+        assert f'Video {name} cannot be read' in told
+    assert '1 files that are neither image nor video were passed over: notes' in told
+    images = json.loads((tmp_path / 'images.json').read_text())
+    assert [image['file_name'] for image in images] == [
+        *(3 * ['b.mp4'] + 3 * ['whole.mp4'])
+    ]
