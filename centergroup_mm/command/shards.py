@@ -168,7 +168,8 @@ def predict_shard(
         resumed = len(rows)
         left = [name for name in own if name not in rows]
         whole = out / f'{shard.name}.json'
-        if left or not whole.is_file():
+        # A run that ended before it wrote the lines left what they lack in a journal.
+        if left or (work / _JOURNAL).is_file() or not whole.is_file():
             for row in _add_rows(model, own, left, work, settings):
                 rows[row['file_name']] = row
                 progress(shard.name, len(rows), resumed + len(left))

@@ -151,6 +151,26 @@ def test_a_shard_that_cannot_be_written_goes_on(
     assert_same(read(tmp_path), whole)
 
 
+def test_what_was_added_before_a_failure_is_not_lost(
+    model, images, whole, tmp_path, monkeypatch
+):
+    def full(files):
+        if any(path.suffix == '.jsonl' for path in files):
+            raise OSError('No space left on device')
+        write(files)
+
+    files = list_files([images])
+    predict_shard(model, {'01.png': files['01.png']}, Shard(1, 1), tmp_path)
+    write = shards.write_together
+    monkeypatch.setattr(shards, 'write_together', full)
+    with pytest.raises(OSError, match='No space'):
+        predict_shard(model, files, Shard(1, 1), tmp_path)
+    monkeypatch.undo()
+    # The journal has all that the lines lack.
+    assert predict_shard(model, files, Shard(1, 1), tmp_path).resumed == NUMBER
+    assert_same(read(tmp_path), whole)
+
+
 def test_files_that_come_later_are_added(model, images, whole, tmp_path):
     files = list_files([images])
     some = dict(list(files.items())[:20])
