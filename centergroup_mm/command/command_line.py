@@ -4,12 +4,12 @@
 import argparse
 import json
 import sys
+from mimetypes import guess_type
 from pathlib import Path
 
 from ..texts import printable
 from ..version import __version__
-
-_MODEL = 'exported model, NAME.onnx, or "demo": that of "centergroup demo"'
+from .arguments import add_demo, add_info, add_predict, add_serve, check_predict
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,20 +34,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """``centergroup predict``."""
+    check_predict(args)
     if args.shard is not None:
         return predict_shard(args)
     from .prediction import IMAGES, RESULTS, Predictor
 
-    sources, others = _sources(args.sources)
+    sources, others, bad = _sources(args.sources)
     model = _load(args)
     predictor = Predictor(
         model,
+        [*(source.path for source in sources if source.camera is None), *bad],
         args.out,
         args.score_thr,
         args.keypoint_thr,
         not args.no_pictures,
         _progress if sys.stderr.isatty() else lambda *_: None,
     )
+    predictor.bad += [
+        f'Video {path} cannot be read: it is empty, damaged or of a type that OpenCV '
+        'does not know.'
+        for path in bad
+    ]
     try:
         predictor.add_images([s.path for s in sources if not s.is_video])
         for video in (source for source in sources if source.is_video):
@@ -58,9 +65,10 @@ def predict(args: argparse.Namespace) -> int:
                 if video.camera is None:
                     raise
     finally:
+        # Before what may go wrong in the writing, and after what has gone wrong so far.
+        for line in [*predictor.notes, *predictor.bad]:
+            _tell(line)
         predictor.close()
-    for line in [*predictor.notes, *predictor.bad]:
-        _tell(line)
     if others:
         _tell(
             f'{len(others)} files that are neither image nor video were passed over: '
@@ -77,7 +85,7 @@ def predict_shard(args: argparse.Namespace) -> int:
     """``centergroup predict --shard``: 0 if every file has its line, bad ones too."""
     from . import shards
 
-    files = shards.list_files([Path(source) for source in args.sources])
+    files = shards.list_files([Path(source) for source in args.sources], args.out)
     outcome = shards.predict_shard(
         _load(args),
         files,
@@ -148,16 +156,37 @@ def _path(model: str) -> Path:
     return DEMO_MODEL
 
 
-def _sources(texts: list[str]) -> tuple[list, list[Path]]:
-    """Files, folders and numbers of cameras as sources, and what is neither."""
+def _sources(texts: list[str]) -> tuple[list, list[Path], list[Path]]:
+    """Files, folders and numbers of cameras as sources; what is neither; bad videos.
+
+    Raises:
+        FileNotFoundError: If a file or folder does not exist.
+        ImageError: If one that is named has nothing to look at, and no video's name.
+    """
+    from ..runtime import ImageError
     from ..runtime.media import Source, find_sources
 
     def is_camera(text: str) -> bool:
         return text.isdecimal() and not Path(text).exists()
 
+    sources: list[Source] = []
+    others: list[Path] = []
+    for path in [Path(text) for text in texts if not is_camera(text)]:
+        try:
+            found, rest = find_sources([path])
+        except ImageError:
+            if not _is_named_video(path):
+                raise
+            found, rest = [], [path]
+        sources += found
+        others += rest
     cameras = [Source.of_camera(int(text)) for text in texts if is_camera(text)]
-    sources, others = find_sources([Path(t) for t in texts if not is_camera(t)])
-    return sources + cameras, others
+    bad = [path for path in others if _is_named_video(path)]
+    return sources + cameras, [path for path in others if path not in bad], bad
+
+
+def _is_named_video(path: Path) -> bool:
+    return path.is_file() and (guess_type(path.name)[0] or '').startswith('video')
 
 
 def _tell(message: object) -> None:
@@ -179,118 +208,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='centergroup', description=__doc__)
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
-
-    command = commands.add_parser('predict', help='poses of images, videos, a camera')
-    _add_model(command)
-    command.add_argument(
-        'sources',
-        nargs='+',
-        type=_named,
-        metavar='SOURCE',
-        help='images, videos, folders of them, or the number of a camera',
-    )
-    command.add_argument(
-        '--out', type=_folder, required=True, help='folder to write to'
-    )
-    command.add_argument(
-        '--score-thr',
-        type=_share,
-        help="leave out people scoring less, 0 to 1 (default: the model's own, which "
-        '"centergroup info" tells; 0, as for an evaluation, shows ghosts)',
-    )
-    command.add_argument(
-        '--keypoint-thr',
-        type=_share,
-        default=0.3,
-        help='do not draw keypoints scoring less (default: %(default)s)',
-    )
-    command.add_argument(
-        '--no-pictures', action='store_true', help='write the poses alone'
-    )
-    command.add_argument(
-        '--frames', type=_count, help='stop a video or camera after so many frames'
-    )
-    command.add_argument(
-        '--shard',
-        type=_shard,
-        metavar='3/16',
-        help='of very many images, in folders or in texts with a path on each line, '
-        'write the poses alone of a share, and go on where a run was stopped',
-    )
-    command.set_defaults(work=predict)
-
-    command = commands.add_parser(
-        'demo', help='draw a crowd and find its poses, by a model of drawn people'
-    )
-    command.add_argument(
-        '--out',
-        type=Path,
-        default=Path('centergroup_demo.png'),
-        help='picture to write (default: %(default)s)',
-    )
-    command.add_argument(
-        '--number', type=_count, default=1, help='which crowd (default: %(default)s)'
-    )
-    command.set_defaults(work=demo)
-
-    command = commands.add_parser('info', help='what a model says of itself')
-    command.add_argument('model', help=_MODEL)
-    command.add_argument('--json', action='store_true', help='for programs')
-    command.set_defaults(work=info)
-
-    command = commands.add_parser(
-        'serve', help='a web page with upload and webcam (extra "demo")'
-    )
-    _add_model(command)
-    command.add_argument(
-        '--host',
-        default='127.0.0.1',
-        help='address to listen at; 0.0.0.0 lets others in (default: %(default)s)',
-    )
-    command.add_argument('--port', type=_count, default=7860)
-    command.set_defaults(work=serve)
+    add_predict(commands).set_defaults(work=predict)
+    add_demo(commands).set_defaults(work=demo)
+    add_info(commands).set_defaults(work=info)
+    add_serve(commands).set_defaults(work=serve)
     return parser
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('model', help=_MODEL)
-    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
-    parser.add_argument('--threads', type=_count, help='of the CPU; default: all')
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number from 1 on')
-    return int(text)
-
-
-def _named(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError('an empty text names no file')
-    return text
-
-
-def _folder(text: str) -> Path:
-    path = Path(_named(text))
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f'{text} is a file, no folder')
-    return path
-
-
-def _shard(text: str):
-    from .shards import Shard
-
-    try:
-        return Shard.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 to 1')
-    return value

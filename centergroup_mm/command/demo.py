@@ -17,14 +17,14 @@ SCALE = 3
 
 
 def show_demo(
-    model: PoseModel, out: Path, number: int = 0, score_thr: float = 0.3
+    model: PoseModel, out: Path, number: int = 1, score_thr: float = 0.3
 ) -> Poses:
     """Draw a crowd that the model has not seen, and write it with its poses.
 
     Args:
         model (PoseModel): Of drawn people.
         out (Path): Picture to write, PNG or JPEG.
-        number (int): Which crowd; from 0 on, as ``make demo`` holds them out.
+        number (int): Which of the crowds that ``make demo`` holds out; from 1 on.
         score_thr (float): People scoring less are left out.
 
     Returns:

@@ -6,7 +6,6 @@ its lines are in a journal, from which a later run goes on; the shard gets its n
 it is whole.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -82,13 +81,15 @@ class Outcome(NamedTuple):
     resumed: int
 
 
-def list_files(sources: Sequence[Path]) -> dict[str, Path]:
+def list_files(sources: Sequence[Path], out: Path | None = None) -> dict[str, Path]:
     """Files that are to be looked at, each once, by the names that results have.
 
     Args:
         sources (Sequence[Path]): Folders, of which all files count, those below too,
             named by their path from there; and texts with a path on each line, from the
             folder of the text, named as they stand.
+        out (Path, optional): Folder of results, which are no images of a later run: it
+            is left out where it is below a source.
 
     Raises:
         FileNotFoundError: If a source does not exist.
@@ -97,7 +98,7 @@ def list_files(sources: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for source in sources:
         folder = source if source.is_dir() else source.parent
-        own = {name: folder / name for name in _names(source)}
+        own = {name: folder / name for name in _names(source, out)}
         for name in own.keys() & found.keys():
             if own[name] != found[name]:
                 raise ValueError(
@@ -108,10 +109,12 @@ def list_files(sources: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _names(source: Path) -> Iterator[str]:
+def _names(source: Path, out: Path | None) -> Iterator[str]:
     if source.is_dir():
+        root, left_out = source.resolve(), out and out.resolve()
         for place, folders, names in os.walk(source):
-            folders.sort()
+            here = root / Path(place).relative_to(source)
+            folders[:] = sorted(name for name in folders if here / name != left_out)
             yield from (Path(place, n).relative_to(source).as_posix() for n in names)
         return
     if not source.is_file():
@@ -137,8 +140,9 @@ def predict_shard(
     """Find the people of one shard's files and write ``out/NAME.jsonl``.
 
     Beside it ``NAME.json`` says by which model, and ``NAME.parquet`` holds the same
-    table where pyarrow is installed. What a former run has done is kept, and files are
-    added to it that came since.
+    table where pyarrow is installed; where it is not, no table of a former run stays
+    that lacks new lines. What a former run has done is kept, and files are added to it
+    that came since.
 
     Args:
         model (PoseModel): Finds the poses.
@@ -164,7 +168,8 @@ def predict_shard(
         resumed = len(rows)
         left = [name for name in own if name not in rows]
         whole = out / f'{shard.name}.json'
-        if left or not whole.is_file():
+        # A run that ended before it wrote the lines left what they lack in a journal.
+        if left or (work / _JOURNAL).is_file() or not whole.is_file():
             for row in _add_rows(model, own, left, work, settings):
                 rows[row['file_name']] = row
                 progress(shard.name, len(rows), resumed + len(left))
@@ -215,9 +220,13 @@ def _add_rows(
 def _write(out: Path, shard: Shard, settings: dict, rows: Sequence[dict]) -> None:
     lines = out / f'{shard.name}.jsonl'
     contents = {lines: b''.join(map(as_line, rows))}
-    # Some of its versions do not go with the NumPy of the host.
-    with contextlib.suppress(ImportError):
-        contents[lines.with_suffix('.parquet')] = as_parquet(rows)
+    table = lines.with_suffix('.parquet')
+    try:
+        contents[table] = as_parquet(rows)
+    except ImportError:
+        # Not installed, or of a version that does not go with the NumPy of the host.
+        # A former run may have had it; its table would lack what is new.
+        table.unlink(missing_ok=True)
     # Last, for it says that the others are whole.
     said = json.dumps(dict(settings=settings, files=len(rows)), indent=1)
     contents[lines.with_suffix('.json')] = said.encode()

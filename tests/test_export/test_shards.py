@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import sys
 
 import cv2
 import pytest
@@ -150,6 +151,26 @@ def test_a_shard_that_cannot_be_written_goes_on(
     assert_same(read(tmp_path), whole)
 
 
+def test_what_was_added_before_a_failure_is_not_lost(
+    model, images, whole, tmp_path, monkeypatch
+):
+    def full(files):
+        if any(path.suffix == '.jsonl' for path in files):
+            raise OSError('No space left on device')
+        write(files)
+
+    files = list_files([images])
+    predict_shard(model, {'01.png': files['01.png']}, Shard(1, 1), tmp_path)
+    write = shards.write_together
+    monkeypatch.setattr(shards, 'write_together', full)
+    with pytest.raises(OSError, match='No space'):
+        predict_shard(model, files, Shard(1, 1), tmp_path)
+    monkeypatch.undo()
+    # The journal has all that the lines lack.
+    assert predict_shard(model, files, Shard(1, 1), tmp_path).resumed == NUMBER
+    assert_same(read(tmp_path), whole)
+
+
 def test_files_that_come_later_are_added(model, images, whole, tmp_path):
     files = list_files([images])
     some = dict(list(files.items())[:20])
@@ -200,6 +221,36 @@ def test_a_table_is_written_where_pyarrow_is(model, images, tmp_path):
         if row['error'] is None:
             assert row['scores'] == pytest.approx(other['scores'])
             assert row['keypoints'][0] == pytest.approx(other['keypoints'][0])
+
+
+def test_a_table_of_a_former_run_does_not_stay(model, images, tmp_path, monkeypatch):
+    files = list_files([images])
+    predict_shard(model, {'01.png': files['01.png']}, Shard(1, 1), tmp_path)
+    table = tmp_path / 'shard-00001-of-00001.parquet'
+    table.write_bytes(b'a table of one file')
+    # As on another node, where it is not installed.
+    monkeypatch.setitem(sys.modules, 'pyarrow', None)
+    # Nothing is added, and so the table is that of the lines.
+    predict_shard(model, {'01.png': files['01.png']}, Shard(1, 1), tmp_path)
+    assert table.exists()
+    some = {name: files[name] for name in ('01.png', '02.png')}
+    assert predict_shard(model, some, Shard(1, 1), tmp_path).files == 2
+    assert not table.exists()
+    assert len(read(tmp_path)) == 2
+
+
+def test_the_folder_of_results_is_left_out(tmp_path):
+    for name in ('a.png', 'x/b.png', 'x/out/c.json', 'out/d.png'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'link').symlink_to('x')
+    everything = {'a.png', 'x/b.png', 'x/out/c.json', 'out/d.png'}
+    assert list_files([tmp_path]).keys() == everything
+    # By whatever name, and no other folder of its name.
+    for out in ('x/out', 'out/../x/out', 'link/out'):
+        found = list_files([tmp_path], tmp_path / out)
+        assert found.keys() == everything - {'x/out/c.json'}
+    assert list_files([tmp_path], tmp_path / 'new').keys() == everything
 
 
 def test_lists_name_files_from_their_folder(tmp_path):
