@@ -2,7 +2,8 @@
 # otherwise than the paper (method_centergroup.py): centers from the finest heatmaps;
 # keypoints that count for one pose only; attention that is taught by the similarity of
 # what it chooses, and averaged over the views of a test; keypoints at the top of their
-# peaks. It has the paper's weights.
+# peaks. It has the paper's weights. The configs themselves draw its targets at the very
+# places of keypoints, `unbiased`.
 plus = dict(
     head=dict(
         decoder=dict(fine_centers=True, center_kernel=3, newton_sigma=2.5),
