@@ -21,9 +21,25 @@ def case(request, open_case, device):
 def assert_poses(poses, reference, pixels):
     """Keypoints within some pixels of the image, scores within 1e-4."""
     assert poses.keypoints.shape == reference['keypoints'].shape
-    assert np.abs(poses.keypoints - reference['keypoints']).max() <= pixels
+    far = (np.abs(poses.keypoints - reference['keypoints']) > pixels).any(-1)
+    if 'candidates' in poses:
+        far[far] = ~are_tied(poses, reference['keypoints'], far)
+    assert not far.any()
     assert np.abs(poses.keypoint_scores - reference['keypoint_scores']).max() <= 1e-4
     assert np.abs(poses.bbox_scores - reference['scores']).max() <= 1e-4
+
+
+def are_tied(poses, places, chosen):
+    """Whether a candidate at these places has as much attention as the best.
+
+    The fixtures' models are hardly trained, and some of their candidates have the same
+    attention in all of its digits. Which one is taken then hangs on the last bit of the
+    resized image, which differs between CPUs.
+    """
+    attention = poses.attention[chosen]
+    away = poses.candidates.coords - places[chosen][:, None]
+    there = np.where((np.abs(away) < 1).all(-1), attention, 0).max(1)
+    return there >= attention.max(1) * (1 - 1e-5)
 
 
 def test_multiscale_inputs_of_the_image_file(open_case):
@@ -46,12 +62,14 @@ def test_poses_of_the_inputs(case, device):
 
 
 def test_inference_bottomup(case):
+    case.model.test_cfg.update(output_attention=True)
     (result,) = inference_bottomup(case.model, case.image)
     assert_poses(result.pred_instances, case.reference, 0.05)
 
 
 def test_inferencer(case, tmp_path, device):
     config = tmp_path / 'config.py'
+    case.config.model.test_cfg.update(output_attention=True)
     case.config.dump(config)
     inferencer = MMPoseInferencer(
         pose2d=str(config), pose2d_weights=case.weights, device=str(device)
