@@ -196,15 +196,13 @@ class CenterGroupHead(HeatmapHead):
         groups_by_distance(test_cfg or {})
         return super().predict(feats, batch_data_samples, test_cfg)
 
-    def make_instances(
-        self, found: Found, flip_indices: Sequence[int] | None, test_cfg: ConfigType
-    ) -> InstanceList:
+    def make_instances(self, found: Found, test_cfg: ConfigType) -> InstanceList:
         """As :meth:`HeatmapHead.make_instances`, by the options of ``test_cfg``."""
         if groups_by_distance(test_cfg):
             min_score = test_cfg.get('min_candidate_score', 0.0)
             found = take_nearest(found, self.decoder.refine, min_score)
         if not test_cfg.get('output_attention', False):
-            return super().make_instances(found, flip_indices, test_cfg)
+            return super().make_instances(found, test_cfg)
         instances = to_instances(
             found.poses,
             test_cfg.get('score_thr', 0.0),

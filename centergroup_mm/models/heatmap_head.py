@@ -228,20 +228,17 @@ class HeatmapHead(BaseHead):
             features, extent.inside, extent.inside_quarter, flip_indices
         )
         return to_predictions(
-            self.make_instances(found, flip_indices, test_cfg),
+            self.make_instances(found, test_cfg),
             found.heatmaps[:, : self.num_keypoints],
             batch_data_samples,
             test_cfg.get('output_heatmaps', False),
         )
 
-    def make_instances(
-        self, found: Found, flip_indices: Sequence[int] | None, test_cfg: ConfigType
-    ) -> InstanceList:
+    def make_instances(self, found: Found, test_cfg: ConfigType) -> InstanceList:
         """The host's structures of what was found.
 
         Args:
             found (Found): Of B images.
-            flip_indices (Sequence[int], optional): As for :meth:`find_poses`.
             test_cfg (dict): As for :meth:`predict`.
         """
         return to_instances(found.poses, test_cfg.get('score_thr', 0.0))

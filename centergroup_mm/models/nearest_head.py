@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The former name of ``test_cfg.grouping='nearest'``, for configs that have it."""
 
-from collections.abc import Sequence
-
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, InstanceList
 
@@ -29,9 +27,7 @@ class NearestKeypointHead(CenterGroupHead):
         found = super().group(*args)
         return take_nearest(found, self.decoder.refine, self.min_candidate_score)
 
-    def make_instances(
-        self, found: Found, flip_indices: Sequence[int] | None, test_cfg: ConfigType
-    ) -> InstanceList:
+    def make_instances(self, found: Found, test_cfg: ConfigType) -> InstanceList:
         """As :meth:`CenterGroupHead.make_instances`, without attention to give out."""
         groups_by_distance({**test_cfg, 'grouping': 'nearest'})
-        return super().make_instances(found, flip_indices, test_cfg)
+        return super().make_instances(found, test_cfg)
